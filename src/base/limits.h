@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The limits that more than one room must agree on. Each has one home: here. */
+#ifndef CORONET_BASE_LIMITS_H
+#define CORONET_BASE_LIMITS_H
+
+/* Nodes a configuration may list: member sets travel as 64-bit masks in the token. */
+#define NODES_MAX 64
+
+/* One control message (token, join, commit token...): fits one 4096-byte path MTU. */
+#define CONTROL_SIZE_MAX 4096
+
+/* The largest group message, in bytes. */
+#define MESSAGE_SIZE_MAX (64u * 1024 * 1024)
+
+/* One RDMA READ is never longer than this, in bytes. */
+#define READ_SIZE_MAX (1024u * 1024)
+
+/* Pieces that one frame may be gathered from (soft-RoCE grants 32 scatter elements, real adapters about 30). */
+#define FRAME_SEGS_MAX 16
+
+/* Bytes in a group name (CPG_MAX_NAME_LENGTH). */
+#define GROUP_NAME_MAX 128
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The frame: what travels on the bulk channel. One frame is one place in the total order.
+ *
+ *   0  magic u32        4  version u8     5  body u8 (enum frame_body)   6  guarantee u8   7  flags u8 (bit 0: recovered)
+ *   8  body size u32   12  entries u32   16  ring rep u32   20  origin node u32   24  ring seq u64   32  seq u64
+ *  40  old ring rep u32   44  zero u32   48  old ring seq u64   56  old seq u64   (zeros unless recovered)
+ *  64  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload}, each padded to 8 bytes
+ *
+ * All numbers little-endian. A frame with FRAME_ANNOUNCE has one entry whose payload is not there: a struct frame_announce stands
+ * in its place and says where to READ it. */
+#ifndef CORONET_WIRE_FRAME_H
+#define CORONET_WIRE_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/ringid.h"
+
+#define FRAME_MAGIC 0x544e5243u /* "CRNT" */
+#define FRAME_VERSION 1
+#define FRAME_HEADER_SIZE 64
+#define FRAME_ENTRY_HEADER_SIZE 8
+#define FRAME_ANNOUNCE_SIZE 32
+#define FRAME_META_MAX 1024
+
+enum frame_body { FRAME_PACKED = 1, FRAME_ANNOUNCE = 2 };
+
+/* As cpg_guarantee_t; FIFO travels as AGREED. */
+enum frame_guarantee { FRAME_UNORDERED = 0, FRAME_AGREED = 2, FRAME_SAFE = 3 };
+
+/* What the ring needs to know of a frame. A recovered frame carries a message of an old ring under a number of the new one. */
+struct frame_info {
+	struct ringid ring;
+	uint64_t seq;
+	uint32_t origin; /* node that submitted it first */
+	enum frame_guarantee guarantee;
+	bool recovered;
+	struct ringid old_ring;
+	uint64_t old_seq;
+};
+
+struct frame_header {
+	struct frame_info info;
+	enum frame_body body;
+	uint32_t body_size;
+	uint32_t entries;
+};
+
+/* Where the payload of an announced message can be read: in a region of the frame's sender. */
+struct frame_announce {
+	uint64_t key;
+	uint64_t offset;
+	uint64_t size;
+	uint32_t digest; /* CRC32C of the payload, 0 = none given */
+};
+
+/* One entry of a body; pointers into the frame. */
+struct frame_entry {
+	const uint8_t *meta;
+	uint32_t meta_size;
+	uint32_t payload_offset; /* from the frame's first byte */
+	uint32_t payload_size;
+};
+
+void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HEADER_SIZE]);
+/* Checks everything but the entries. Returns NULL, or the reason for refusal as a constant string. */
+const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_header *out);
+
+/* Steps through the entries of a packed body: *at starts as FRAME_HEADER_SIZE. Returns NULL when *entry is the next one, or the reason
+ * why there is none; `size` is the frame's whole size. */
+const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at, struct frame_entry *entry);
+
+/* Bytes that an entry takes in a packed body. */
+static inline size_t frame_entry_size(size_t meta_size, size_t payload_size)
+{
+	return (FRAME_ENTRY_HEADER_SIZE + meta_size + payload_size + 7) & ~(size_t)7;
+}
+
+void frame_announce_encode(const struct frame_announce *announce, uint8_t out[FRAME_ANNOUNCE_SIZE]);
+const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct frame_announce *out);
+
+#endif
