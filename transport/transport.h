@@ -29,10 +29,10 @@ struct transport; /* one per daemon; private to the implementation */
 #define TRANSPORT_REGION_SLAB 0
 
 struct transport_region {
-	void *base;	  /* mapped, writable */
+	void *base;	   /* mapped, writable */
 	size_t size_bytes; /* a multiple of the page size */
-	int fd;		  /* memfd behind it, sealed against shrinking */
-	bool remote_read; /* peers may READ it */
+	int fd;		   /* memfd behind it, sealed against shrinking */
+	bool remote_read;  /* peers may READ it */
 };
 
 /* A piece of registered memory. */
@@ -54,25 +54,25 @@ struct transport_config {
 	struct sockaddr_storage addr; /* our ring address; unused by shm */
 	uint32_t slot_size_bytes;     /* slot i lies at i * slot_size_bytes of region 0 */
 	uint32_t slot_count;
-	uint32_t bulk_depth;	      /* frames that may be lent per peer at a time */
-	uint32_t connect_timeout_ms;  /* own timer of each dialling step: 300 */
-	uint32_t ack_timeout_ms;      /* about when a silent path is reported: 1000 */
-	const char *device;	      /* verbs: wanted device name or NULL for the one that owns addr */
+	uint32_t bulk_depth;	     /* frames that may be lent per peer at a time */
+	uint32_t connect_timeout_ms; /* own timer of each dialling step: 300 */
+	uint32_t ack_timeout_ms;     /* about when a silent path is reported: 1000 */
+	const char *device; /* verbs: wanted device name or NULL for the one that owns addr */
 	void *log_ctx;
 	/* priority as in syslog(3); the text is borrowed */
 	void (*log)(void *log_ctx, int priority, const char *text);
 };
 
 enum transport_event_kind {
-	TRANSPORT_PEER_UP,    /* both channels work; incarnation is the peer's */
-	TRANSPORT_PEER_DOWN,  /* control channel lost; gone = the peer's process certainly ended (dial refused) */
-	TRANSPORT_BULK_DOWN,  /* bulk channel lost, redial under way; for statistics only */
-	TRANSPORT_BULK_UP,    /* bulk channel is back, tail being resent; for statistics only */
-	TRANSPORT_CONTROL,    /* data, size: borrowed until the next poll */
-	TRANSPORT_FRAME,      /* size bytes arrived in slot; the slot is the owner's again */
-	TRANSPORT_SENT,	      /* cookie: the frame is no longer lent, the peer's adapter has it */
-	TRANSPORT_FAILED,     /* cookie: the frame is no longer lent, the peer may lack it */
-	TRANSPORT_READ_DONE,  /* cookie, status: 0 or negative errno; the destination is no longer lent */
+	TRANSPORT_PEER_UP, /* both channels work; incarnation is the peer's */
+	TRANSPORT_PEER_DOWN, /* control channel lost; gone = the peer's process certainly ended (dial refused) */
+	TRANSPORT_BULK_DOWN, /* bulk channel lost, redial under way; for statistics only */
+	TRANSPORT_BULK_UP,   /* bulk channel is back, tail being resent; for statistics only */
+	TRANSPORT_CONTROL,   /* data, size: borrowed until the next poll */
+	TRANSPORT_FRAME,     /* size bytes arrived in slot; the slot is the owner's again */
+	TRANSPORT_SENT,	     /* cookie: the frame is no longer lent, the peer's adapter has it */
+	TRANSPORT_FAILED,    /* cookie: the frame is no longer lent, the peer may lack it */
+	TRANSPORT_READ_DONE, /* cookie, status: 0 or negative errno; the destination is no longer lent */
 };
 #define TRANSPORT_EVENT_KINDS 9
 
@@ -116,7 +116,8 @@ struct transport_ops {
 	int (*poll)(struct transport *t, uint64_t now_ms, struct transport_event *events, int max);
 
 	/* Registers memory; *key is what peers name it by in `read`. -ENOMEM, -EEXIST, -EINVAL. */
-	int (*region_add)(struct transport *t, uint32_t id, const struct transport_region *region, uint64_t *key);
+	int (*region_add)(struct transport *t, uint32_t id, const struct transport_region *region,
+			  uint64_t *key);
 	/* The caller knows that no frame or READ of its own uses it; READs by peers fail from now on. */
 	void (*region_remove)(struct transport *t, uint32_t id);
 	/* Lends slot to the receive pool until a TRANSPORT_FRAME names it. */
@@ -130,10 +131,12 @@ struct transport_ops {
 	void (*peer_fence)(struct transport *t, uint32_t node);
 
 	/* Copies. -ENOTCONN: link down; -ENOBUFS: the peer does not keep up (the message is dropped, callers have timers); -EMSGSIZE. */
-	int (*send_control)(struct transport *t, uint32_t node, const void *bytes, size_t size_bytes);
+	int (*send_control)(struct transport *t, uint32_t node, const void *bytes,
+			    size_t size_bytes);
 	/* Lends the pieces (1..FRAME_SEGS_MAX, together at most slot_size_bytes) until SENT or FAILED with this cookie and node.
 	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE. While only the bulk channel is down, frames are kept for its return. */
-	int (*send_frame)(struct transport *t, uint32_t node, const struct transport_seg *segs, int count, uint64_t cookie);
+	int (*send_frame)(struct transport *t, uint32_t node, const struct transport_seg *segs,
+			  int count, uint64_t cookie);
 	/* Reads size_bytes (1..READ_SIZE_MAX) at remote_offset of the peer's region `key` into a region of ours, until READ_DONE.
 	 * -ENOTCONN, -ENOBUFS (try again after a READ_DONE), -EINVAL. */
 	int (*read)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
@@ -142,7 +145,8 @@ struct transport_ops {
 	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the transport's life. */
 	const char *(*device)(const struct transport *t);
 	/* -ENOENT for an unknown peer. */
-	int (*peer_stats)(const struct transport *t, uint32_t node, struct transport_peer_stats *out);
+	int (*peer_stats)(const struct transport *t, uint32_t node,
+			  struct transport_peer_stats *out);
 };
 
 /* Implementations that were built, in order of preference for `auto`; NULL when the name is not built in. */

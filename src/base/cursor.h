@@ -25,7 +25,7 @@ struct writer {
 
 static inline struct cursor cursor_of(const void *bytes, size_t size)
 {
-	return (struct cursor){ .at = (const uint8_t *)bytes, .left = size };
+	return (struct cursor){.at = (const uint8_t *)bytes, .left = size};
 }
 
 static inline bool cursor_ok(const struct cursor *c)
@@ -89,7 +89,7 @@ static inline uint64_t cursor_u64(struct cursor *c)
 
 static inline struct writer writer_of(void *bytes, size_t size)
 {
-	return (struct writer){ .at = (uint8_t *)bytes, .left = size };
+	return (struct writer){.at = (uint8_t *)bytes, .left = size};
 }
 
 static inline bool writer_ok(const struct writer *w)

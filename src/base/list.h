@@ -40,11 +40,11 @@ static inline void list_remove(struct list *node)
 
 #define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
-#define list_for_each(it, list) for (struct list *it = (list)->next; it != (list); it = it->next)
+#define list_for_each(it, head)	       for (struct list *it = (head)->next; it != (head); it = it->next)
 
 /* Safe against removal of `it` inside the body. */
-#define list_for_each_safe(it, after, list)                                                        \
-	for (struct list *it = (list)->next, *after = it->next; it != (list);                      \
+#define list_for_each_safe(it, after, head)                                   \
+	for (struct list *it = (head)->next, *after = it->next; it != (head); \
 	     it = after, after = it->next)
 
 #endif

@@ -73,7 +73,7 @@ bool nodeset_merge(struct nodeset *set, const struct nodeset *more)
 
 struct nodeset nodeset_subtract(const struct nodeset *from, const struct nodeset *what)
 {
-	struct nodeset left = { 0 };
+	struct nodeset left = {0};
 
 	for (uint32_t i = 0; i < from->count; i++) {
 		if (!nodeset_has(what, from->id[i])) {
@@ -85,7 +85,7 @@ struct nodeset nodeset_subtract(const struct nodeset *from, const struct nodeset
 
 struct nodeset nodeset_intersect(const struct nodeset *a, const struct nodeset *b)
 {
-	struct nodeset both = { 0 };
+	struct nodeset both = {0};
 
 	for (uint32_t i = 0; i < a->count; i++) {
 		if (nodeset_has(b, a->id[i])) {

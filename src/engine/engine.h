@@ -46,7 +46,8 @@ struct engine_host {
 	int (*persist)(void *ctx, uint64_t ring_seq);
 	void (*deliver)(void *ctx, const struct engine_delivery *delivery);
 	void (*confchg)(void *ctx, const struct engine_confchg *confchg);
-	void (*totem)(void *ctx, uint32_t client, struct ringid ring, const struct nodeset *members);
+	void (*totem)(void *ctx, uint32_t client, struct ringid ring,
+		      const struct nodeset *members);
 	/* The send memory of an accepted engine_mcast is the client's again. `client` may have been closed meanwhile. */
 	void (*sent)(void *ctx, uint32_t client, uint64_t cookie);
 	/* priority as in syslog(3) */
@@ -61,9 +62,11 @@ struct engine_config {
 	struct totem_config totem;
 	struct pg_limits pg;
 	struct slab_config slab;
-	uint32_t eager_size_bytes;  /* payloads up to this travel inside frames; larger ones are announced and pulled */
-	uint32_t copy_size_bytes;   /* payloads up to this are copied into the frame (packing); above, gathered from send memory */
-	uint64_t ring_seq;	    /* last persisted */
+	uint32_t
+		eager_size_bytes; /* payloads up to this travel inside frames; larger ones are announced and pulled */
+	uint32_t
+		copy_size_bytes; /* payloads up to this are copied into the frame (packing); above, gathered from send memory */
+	uint64_t ring_seq; /* last persisted */
 	uint64_t incarnation;
 };
 
@@ -78,8 +81,9 @@ struct engine_stats {
 };
 
 /* Takes ownership of the transport (closed by engine_free), also when it fails. */
-int engine_new(const struct engine_config *config, const struct engine_host *host, const struct transport_ops *ops,
-	       struct transport *transport, struct slab *slab, struct engine **out);
+int engine_new(const struct engine_config *config, const struct engine_host *host,
+	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
+	       struct engine **out);
 void engine_free(struct engine **engine);
 
 /* Poll this descriptor, and call engine_turn when it is readable or the deadline has passed; a turn is bounded.
@@ -104,27 +108,34 @@ void engine_peer_remove(struct engine *engine, uint32_t node);
 bool engine_ready(const struct engine *engine);
 
 /* Send memory: registered with the adapter. Ids 1..TRANSPORT_REGIONS_MAX-1 are the host's to choose. -EEXIST, -ENOMEM, -EINVAL. */
-int engine_region_add(struct engine *engine, uint32_t region, const struct transport_region *memory);
+int engine_region_add(struct engine *engine, uint32_t region,
+		      const struct transport_region *memory);
 /* The region vanishes when the last message in it is released; on_free (may be NULL) is called then, maybe at once. */
-void engine_region_remove(struct engine *engine, uint32_t region, void (*on_free)(void *ctx, uint32_t region), void *ctx);
+void engine_region_remove(struct engine *engine, uint32_t region,
+			  void (*on_free)(void *ctx, uint32_t region), void *ctx);
 
 /* Client requests; client < pg.clients_max. */
 int engine_client_open(struct engine *engine, uint32_t client, bool initial_totem_event);
 void engine_client_close(struct engine *engine, uint32_t client, uint64_t now_ms);
-cs_error_t engine_join(struct engine *engine, uint32_t client, uint32_t pid, const struct cpg_name *group, uint64_t now_ms);
+cs_error_t engine_join(struct engine *engine, uint32_t client, uint32_t pid,
+		       const struct cpg_name *group, uint64_t now_ms);
 cs_error_t engine_leave(struct engine *engine, uint32_t client, uint64_t now_ms);
 /* Takes offset..offset+size of the region until host.sent(client, cookie), unless an error is returned:
  * CS_ERR_TRY_AGAIN no room or groups in sync (engine_may_send turns true later); CS_ERR_NOT_EXIST not joined; CS_ERR_TOO_BIG;
  * CS_ERR_INVALID_PARAM the piece is not inside the region. Empty messages: region 0, size 0. */
-cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee, uint32_t region, uint64_t offset,
-			uint64_t size, uint64_t cookie, uint64_t now_ms);
+cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee,
+			uint32_t region, uint64_t offset, uint64_t size, uint64_t cookie,
+			uint64_t now_ms);
 /* False while engine_mcast would answer TRY_AGAIN whatever the client. */
 bool engine_may_send(const struct engine *engine);
 
-uint32_t engine_members(const struct engine *engine, const struct cpg_name *group, struct cpg_address *out, uint32_t max);
-uint32_t engine_iterate(const struct engine *engine, struct cpg_iteration_description_t *out, uint32_t max);
+uint32_t engine_members(const struct engine *engine, const struct cpg_name *group,
+			struct cpg_address *out, uint32_t max);
+uint32_t engine_iterate(const struct engine *engine, struct cpg_iteration_description_t *out,
+			uint32_t max);
 
-void engine_status(const struct engine *engine, struct totem_status *ring, struct engine_stats *stats);
+void engine_status(const struct engine *engine, struct totem_status *ring,
+		   struct engine_stats *stats);
 const struct transport_ops *engine_transport_ops(const struct engine *engine);
 const struct transport *engine_transport(const struct engine *engine);
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem);

@@ -23,12 +23,12 @@
 struct pg;
 struct body;
 
-#define PG_CLIENTS_MAX 1024   /* connections of this node */
-#define PG_MEMBERS_MAX 65536  /* processes in groups, all nodes together */
+#define PG_CLIENTS_MAX 1024  /* connections of this node */
+#define PG_MEMBERS_MAX 65536 /* processes in groups, all nodes together */
 
 /* Where the bytes of a message are; passed through untouched. */
 struct pg_payload {
-	struct body *body;   /* NULL for an empty payload */
+	struct body *body; /* NULL for an empty payload */
 	uint32_t region;
 	uint64_t offset;
 	uint64_t size;
@@ -87,23 +87,25 @@ void pg_client_close(struct pg *pg, uint32_t client);
 cs_error_t pg_join(struct pg *pg, uint32_t client, uint32_t pid, const struct cpg_name *group);
 cs_error_t pg_leave(struct pg *pg, uint32_t client);
 /* CS_ERR_NOT_EXIST unless joined or joining; CS_ERR_TRY_AGAIN while !pg_active. On CS_OK a SUBMIT action is in the update. */
-cs_error_t pg_mcast(struct pg *pg, uint32_t client, enum frame_guarantee guarantee, const struct pg_payload *payload);
+cs_error_t pg_mcast(struct pg *pg, uint32_t client, enum frame_guarantee guarantee,
+		    const struct pg_payload *payload);
 
 /* From the ring, in its order. */
 void pg_transitional(struct pg *pg, const struct nodeset *members);
 void pg_regular(struct pg *pg, struct ringid ring, const struct nodeset *members);
 /* One entry of a frame of node `origin`, delivered under configuration `ring`. Returns NULL or the reason for dropping it. */
-const char *pg_message(struct pg *pg, uint32_t origin, struct ringid ring, const uint8_t *meta, size_t meta_size,
-		       const struct pg_payload *payload);
+const char *pg_message(struct pg *pg, uint32_t origin, struct ringid ring, const uint8_t *meta,
+		       size_t meta_size, const struct pg_payload *payload);
 /* An UNORDERED entry that arrived ahead of its place. True: it was delivered, do not call pg_message for it later. */
-bool pg_message_early(struct pg *pg, uint32_t origin, struct ringid ring, const uint8_t *meta, size_t meta_size,
-		      const struct pg_payload *payload);
+bool pg_message_early(struct pg *pg, uint32_t origin, struct ringid ring, const uint8_t *meta,
+		      size_t meta_size, const struct pg_payload *payload);
 
 /* True when application messages may be submitted; false during sync. */
 bool pg_active(const struct pg *pg);
 
 /* Snapshots of the delivered view. Return the true number of entries; copy at most max, ascending (node, pid); reason is 0. */
-uint32_t pg_members(const struct pg *pg, const struct cpg_name *group, struct cpg_address *out, uint32_t max);
+uint32_t pg_members(const struct pg *pg, const struct cpg_name *group, struct cpg_address *out,
+		    uint32_t max);
 /* Every (group, node, pid), ordered by group (first seen first), then node, then pid. */
 uint32_t pg_iterate(const struct pg *pg, struct cpg_iteration_description_t *out, uint32_t max);
 

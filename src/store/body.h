@@ -6,7 +6,11 @@
 
 #include <stdint.h>
 
-enum body_home { BODY_SLOT, BODY_EXTENT, BODY_SEND };
+enum body_home {
+	BODY_SLOT,
+	BODY_EXTENT,
+	BODY_SEND
+};
 
 enum body_hold {
 	HOLD_BUILD,  /* being filled: a frame under construction, a pull under way */
@@ -21,7 +25,7 @@ struct body {
 	uint32_t region; /* 0: the slab; else the send region it lies in */
 	uint64_t offset; /* in the region */
 	uint64_t size;
-	uint8_t *bytes;	 /* where this process sees it */
+	uint8_t *bytes; /* where this process sees it */
 	uint32_t holds[HOLD_KINDS];
 	/* Called when the last hold is dropped; frees the body and what it occupies. */
 	void (*free)(struct body *body);

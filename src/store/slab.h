@@ -17,9 +17,9 @@ struct slab;
 struct slab_config {
 	uint32_t slot_size_bytes; /* a multiple of 4096 */
 	uint32_t slot_count;
-	uint64_t extent_bytes;	  /* a multiple of 4096 */
-	bool huge_pages;	  /* try hugetlb pages first */
-	bool prefault;		  /* touch every page now: registration is 65 times faster and never fails later */
+	uint64_t extent_bytes; /* a multiple of 4096 */
+	bool huge_pages;       /* try hugetlb pages first */
+	bool prefault; /* touch every page now: registration is 65 times faster and never fails later */
 };
 
 /* -ENOMEM, -EINVAL or what memfd_create(2), mmap(2) said. */

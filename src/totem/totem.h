@@ -29,62 +29,71 @@ struct totem;
 /* Times in milliseconds; the names are corosync.conf's (man corosync.conf(5)). */
 struct totem_config {
 	uint32_t node;
-	uint32_t token_ms;		/* token loss: 3000 (the driver adds token_coefficient) */
+	uint32_t token_ms; /* token loss: 3000 (the driver adds token_coefficient) */
 	uint32_t token_retransmit_ms;
-	uint32_t hold_ms;		/* how long the representative rests an idle token */
+	uint32_t hold_ms; /* how long the representative rests an idle token */
 	uint32_t join_ms;
 	uint32_t consensus_ms;
 	uint32_t merge_ms;
-	uint32_t fail_recv_const;	/* rotations without progress of the aru before a member is failed... */
+	uint32_t
+		fail_recv_const; /* rotations without progress of the aru before a member is failed... */
 	uint32_t seqno_unchanged_const; /* idle rotations before the token rests */
-	uint32_t window_size;		/* new frames per rotation, all members together; <= TOTEM_WINDOW_MAX / 4 */
-	uint32_t max_messages;		/* new frames per token visit of one node */
-	uint32_t accelerated_window;	/* of these, how many may follow the token instead of preceding it */
-	uint32_t miss_count_const;	/* visits that a gap must last before it is requested */
+	uint32_t
+		window_size; /* new frames per rotation, all members together; <= TOTEM_WINDOW_MAX / 4 */
+	uint32_t max_messages; /* new frames per token visit of one node */
+	uint32_t
+		accelerated_window; /* of these, how many may follow the token instead of preceding it */
+	uint32_t miss_count_const; /* visits that a gap must last before it is requested */
 };
 
-enum totem_state { TOTEM_OPERATIONAL, TOTEM_GATHER, TOTEM_COMMIT, TOTEM_RECOVERY };
+enum totem_state {
+	TOTEM_OPERATIONAL,
+	TOTEM_GATHER,
+	TOTEM_COMMIT,
+	TOTEM_RECOVERY
+};
 #define TOTEM_STATES 4
 
 enum totem_event_kind {
-	TOTEM_EV_START,		/* once, first: enters gather */
-	TOTEM_EV_CONTROL,	/* from, bytes, size: a control message of a peer */
-	TOTEM_EV_FRAME,		/* from, info, frame: the whole message is here */
-	TOTEM_EV_PENDING,	/* from, info: announced, its payload is being pulled; FRAME or LOST will follow */
-	TOTEM_EV_LOST,		/* from, info: the pull failed; the ring asks for it again */
-	TOTEM_EV_PROGRESS,	/* a pull moved on: the node is slow, not stuck */
-	TOTEM_EV_SUBMIT,	/* frame, info.guarantee: a new message of ours; needs totem_backlog_free() > 0 */
-	TOTEM_EV_PEER_UP,	/* from: its link works */
-	TOTEM_EV_PEER_DOWN,	/* from, gone */
-	TOTEM_EV_TIMER,		/* totem_next_deadline_ms has passed */
-	TOTEM_EV_LEAVE,		/* orderly stop: tell the others; no more events follow but TIMER */
+	TOTEM_EV_START,	  /* once, first: enters gather */
+	TOTEM_EV_CONTROL, /* from, bytes, size: a control message of a peer */
+	TOTEM_EV_FRAME,	  /* from, info, frame: the whole message is here */
+	TOTEM_EV_PENDING, /* from, info: announced, its payload is being pulled; FRAME or LOST will follow */
+	TOTEM_EV_LOST,	   /* from, info: the pull failed; the ring asks for it again */
+	TOTEM_EV_PROGRESS, /* a pull moved on: the node is slow, not stuck */
+	TOTEM_EV_SUBMIT, /* frame, info.guarantee: a new message of ours; needs totem_backlog_free() > 0 */
+	TOTEM_EV_PEER_UP,   /* from: its link works */
+	TOTEM_EV_PEER_DOWN, /* from, gone */
+	TOTEM_EV_TIMER,	    /* totem_next_deadline_ms has passed */
+	TOTEM_EV_LEAVE,	    /* orderly stop: tell the others; no more events follow but TIMER */
 };
 #define TOTEM_EVENT_KINDS 11
 
 struct totem_event {
 	enum totem_event_kind kind;
-	uint64_t now_ms;	/* never goes back */
+	uint64_t now_ms; /* never goes back */
 	uint32_t from;
 	bool gone;
-	uint32_t capacity;	/* with every event: receive slots this node can promise for frames not yet announced to it */
-	const uint8_t *bytes;	/* borrowed */
+	uint32_t
+		capacity; /* with every event: receive slots this node can promise for frames not yet announced to it */
+	const uint8_t *bytes; /* borrowed */
 	size_t size;
 	struct frame_info info;
 	void *frame;
 };
 
 enum totem_action_kind {
-	TOTEM_ACT_PERSIST,	/* ring_seq must be durable before any later action is carried out */
-	TOTEM_ACT_CONTROL,	/* bytes, size (borrowed until the next step) to node `to`, or to every linked peer when to == 0 */
-	TOTEM_ACT_SEND,		/* frame under info, to the members whose bit is set in mask (bit i = members->id[i]); never to us */
-	TOTEM_ACT_DELIVER,	/* frame, info: its place in the total order has come */
+	TOTEM_ACT_PERSIST, /* ring_seq must be durable before any later action is carried out */
+	TOTEM_ACT_CONTROL, /* bytes, size (borrowed until the next step) to node `to`, or to every linked peer when to == 0 */
+	TOTEM_ACT_SEND, /* frame under info, to the members whose bit is set in mask (bit i = members->id[i]); never to us */
+	TOTEM_ACT_DELIVER, /* frame, info: its place in the total order has come */
 	TOTEM_ACT_DELIVER_EARLY, /* frame, info: UNORDERED and just arrived; DELIVER follows in its place all the same */
-	TOTEM_ACT_RETAIN,	/* frame */
-	TOTEM_ACT_RELEASE,	/* frame */
+	TOTEM_ACT_RETAIN,  /* frame */
+	TOTEM_ACT_RELEASE, /* frame */
 	TOTEM_ACT_TRANSITIONAL, /* members: those that come along from the old ring; ring = the old ring's id */
-	TOTEM_ACT_REGULAR,	/* members of the new ring; ring = its id */
-	TOTEM_ACT_FENCE,	/* to: was a member, is not any more: cut its link before its memory is reused */
-	TOTEM_ACT_STATE,	/* state, reason: for logs and status */
+	TOTEM_ACT_REGULAR, /* members of the new ring; ring = its id */
+	TOTEM_ACT_FENCE, /* to: was a member, is not any more: cut its link before its memory is reused */
+	TOTEM_ACT_STATE, /* state, reason: for logs and status */
 };
 #define TOTEM_ACTION_KINDS 11
 
@@ -132,20 +141,20 @@ struct totem_status {
 	enum totem_reason reason;
 	struct ringid ring;
 	struct nodeset members;
-	uint64_t high_seq;	     /* highest sequence number seen on the ring */
-	uint64_t aru;		     /* all received up to */
+	uint64_t high_seq; /* highest sequence number seen on the ring */
+	uint64_t aru;	   /* all received up to */
 	uint64_t delivered;
-	uint64_t released;	     /* every member has it */
+	uint64_t released; /* every member has it */
 	uint32_t backlog;
-	bool resting;		     /* the token rests */
-	uint64_t token_rotations;    /* token visits on all rings */
-	uint64_t rotation_us_last;   /* 0 until known; from now_ms unless the driver refines it */
+	bool resting;		   /* the token rests */
+	uint64_t token_rotations;  /* token visits on all rings */
+	uint64_t rotation_us_last; /* 0 until known; from now_ms unless the driver refines it */
 	uint64_t frames_sent;
 	uint64_t frames_delivered;
-	uint64_t retransmitted;	     /* frames sent again for others */
-	uint64_t requested;	     /* gaps asked for */
+	uint64_t retransmitted; /* frames sent again for others */
+	uint64_t requested;	/* gaps asked for */
 	uint64_t token_retransmits;
-	uint64_t rejected;	     /* malformed or foreign control messages dropped */
+	uint64_t rejected; /* malformed or foreign control messages dropped */
 	uint64_t configurations;
 };
 

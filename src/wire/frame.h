@@ -17,17 +17,24 @@
 
 #include "base/ringid.h"
 
-#define FRAME_MAGIC 0x544e5243u /* "CRNT" */
-#define FRAME_VERSION 1
-#define FRAME_HEADER_SIZE 64
+#define FRAME_MAGIC		0x544e5243u /* "CRNT" */
+#define FRAME_VERSION		1
+#define FRAME_HEADER_SIZE	64
 #define FRAME_ENTRY_HEADER_SIZE 8
-#define FRAME_ANNOUNCE_SIZE 32
-#define FRAME_META_MAX 1024
+#define FRAME_ANNOUNCE_SIZE	32
+#define FRAME_META_MAX		1024
 
-enum frame_body { FRAME_PACKED = 1, FRAME_ANNOUNCE = 2 };
+enum frame_body {
+	FRAME_PACKED = 1,
+	FRAME_ANNOUNCE = 2
+};
 
 /* As cpg_guarantee_t; FIFO travels as AGREED. */
-enum frame_guarantee { FRAME_UNORDERED = 0, FRAME_AGREED = 2, FRAME_SAFE = 3 };
+enum frame_guarantee {
+	FRAME_UNORDERED = 0,
+	FRAME_AGREED = 2,
+	FRAME_SAFE = 3
+};
 
 /* What the ring needs to know of a frame. A recovered frame carries a message of an old ring under a number of the new one. */
 struct frame_info {
@@ -69,7 +76,8 @@ const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_
 
 /* Steps through the entries of a packed body: *at starts as FRAME_HEADER_SIZE. Returns NULL when *entry is the next one, or the reason
  * why there is none; `size` is the frame's whole size. */
-const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at, struct frame_entry *entry);
+const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at,
+			     struct frame_entry *entry);
 
 /* Bytes that an entry takes in a packed body. */
 static inline size_t frame_entry_size(size_t meta_size, size_t payload_size)
