@@ -54,6 +54,8 @@ struct engine_host {
 	void (*log)(void *ctx, int priority, const char *text);
 	/* Every state change of the ring, for status and logs; may be NULL. */
 	void (*state)(void *ctx, const struct totem_action *action);
+	/* Every frame in its place, before the groups see it; may be NULL. */
+	void (*ordered)(void *ctx, const struct frame_info *info);
 	/* Every configuration the ring installs, before the groups see it; may be NULL. */
 	void (*configuration)(void *ctx, const struct totem_action *action);
 };
@@ -71,7 +73,9 @@ struct engine_config {
 };
 
 struct engine_stats {
-	uint64_t frames_in, frames_rejected, frames_duplicate;
+	uint64_t frames_in, frames_rejected;
+	uint64_t
+		frames_unsent; /* could not be given to the transport; asked for again on the token */
 	uint64_t messages_sent, messages_delivered;
 	uint64_t bytes_sent, bytes_delivered;
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One sealed memfd cut into slots and extents. */
-#define _GNU_SOURCE
 #include "store/slab.h"
 
 #include <errno.h>

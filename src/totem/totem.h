@@ -172,6 +172,8 @@ uint64_t totem_next_deadline_ms(const struct totem *t);
 uint32_t totem_backlog_free(const struct totem *t);
 /* True while nothing will bring the token here by itself soon: the driver submits what it has packed at once. */
 bool totem_resting(const struct totem *t);
+/* True when a frame under this number would be taken and is neither here nor pending: asked before a pull is started. */
+bool totem_wants(const struct totem *t, uint32_t from, const struct frame_info *info);
 void totem_status(const struct totem *t, struct totem_status *out);
 /* New timer and flow values from a reloaded configuration; node must be unchanged. -EINVAL names nothing changed. */
 int totem_reconfigure(struct totem *t, const struct totem_config *config);

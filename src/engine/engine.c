@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The engine's life and its turn: a bounded batch of what the transport reports, due timers, and what follows from both. */
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "base/check.h"
+#include "wire/control.h"
+
+#define LEAVE_LINGER_MS 50
+
+void engine_log(struct engine *engine, int priority, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	engine->host.log(engine->host.ctx, priority, text);
+}
+
+/* Three quarters of the slots receive; the rest is for frames that we build. */
+static int post_slots(struct engine *engine)
+{
+	uint32_t count = engine->config.slab.slot_count;
+
+	engine->own_slots_max = count / 4;
+	if (engine->own_slots_max < 2 * CONTROL_SLOTS) {
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < count - engine->own_slots_max; i++) {
+		int64_t slot = slab_slot_take(engine->slab);
+
+		check(slot >= 0);
+		engine_post_slot(engine, (uint32_t)slot);
+	}
+	return 0;
+}
+
+static int register_memory(struct engine *engine)
+{
+	struct transport_region slab = {.base = slab_base(engine->slab),
+					.size_bytes = slab_size(engine->slab),
+					.fd = slab_fd(engine->slab),
+					.remote_read = true};
+	int err = engine->ops->region_add(engine->transport, TRANSPORT_REGION_SLAB, &slab,
+					  &engine->slab_key);
+
+	return err ? err : engine_send_init(engine);
+}
+
+static int build(struct engine *engine)
+{
+	const struct engine_config *config = &engine->config;
+	int err = totem_new(&config->totem, config->ring_seq, &engine->totem);
+
+	err = err ? err : pg_new(config->totem.node, &config->pg, &engine->pg);
+	err = err ? err : register_memory(engine);
+	return err ? err : post_slots(engine);
+}
+
+static bool config_valid(const struct engine_config *config)
+{
+	uint64_t eager_room = config->slab.slot_size_bytes - FRAME_HEADER_SIZE;
+
+	return config->slab.slot_size_bytes >= 4096 &&
+	       frame_entry_size(PG_META_MAX, config->eager_size_bytes) <= eager_room &&
+	       config->copy_size_bytes <= config->eager_size_bytes;
+}
+
+int engine_new(const struct engine_config *config, const struct engine_host *host,
+	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
+	       struct engine **out)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	int err = -ENOMEM;
+
+	if (engine) {
+		engine->config = *config;
+		engine->host = *host;
+		engine->ops = ops;
+		engine->transport = transport;
+		engine->slab = slab;
+		list_init(&engine->ready);
+		list_init(&engine->queued);
+		list_init(&engine->pulls);
+		list_init(&engine->free_frames);
+		err = config_valid(config) ? build(engine) : -EINVAL;
+	} else {
+		ops->close(&transport);
+	}
+	if (err) {
+		engine_free(&engine);
+		return err;
+	}
+	*out = engine;
+	return 0;
+}
+
+static void drain_frame(void *ctx, void *frame)
+{
+	(void)ctx;
+	body_drop(&((struct frame *)frame)->body, HOLD_STORE);
+}
+
+/* Slots that come back while the engine ends must not go to a transport that is closed. */
+static int slot_forget(struct transport *transport, uint32_t slot)
+{
+	(void)transport;
+	(void)slot;
+	return 0;
+}
+
+static void region_forget(struct transport *transport, uint32_t id)
+{
+	(void)transport;
+	(void)id;
+}
+
+void engine_free(struct engine **engine_ptr)
+{
+	struct engine *engine = *engine_ptr;
+	struct transport_ops closed;
+
+	if (!engine) {
+		return;
+	}
+	engine->ops->close(&engine->transport);
+	closed = *engine->ops;
+	closed.slot_post = slot_forget;
+	closed.region_remove = region_forget;
+	engine->ops = &closed;
+	engine_send_fini(engine);
+	engine_pull_fini(engine);
+	engine_pack_fini(engine);
+	if (engine->totem) {
+		totem_drain(engine->totem, drain_frame, NULL);
+	}
+	totem_free(&engine->totem);
+	pg_free(&engine->pg);
+	engine_frames_fini(engine);
+	free(engine);
+	*engine_ptr = NULL;
+}
+
+int engine_fd(const struct engine *engine)
+{
+	return engine->ops->fd(engine->transport);
+}
+
+uint64_t engine_next_deadline_ms(const struct engine *engine)
+{
+	uint64_t ring = totem_next_deadline_ms(engine->totem);
+	uint64_t transport = engine->ops->next_deadline_ms(engine->transport);
+	uint64_t next = ring < transport ? ring : transport;
+
+	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
+		next = engine->left_at_ms + LEAVE_LINGER_MS;
+	}
+	return next;
+}
+
+/* What was packed so far goes with the token that has just arrived. */
+static void control(struct engine *engine, const struct transport_event *event)
+{
+	struct totem_event ring = {.kind = TOTEM_EV_CONTROL,
+				   .from = event->node,
+				   .bytes = event->data,
+				   .size = event->size_bytes};
+
+	if (wire_control_kind(event->data, event->size_bytes) == CONTROL_TOKEN) {
+		engine_pack_close(engine);
+		engine_pack_flush(engine);
+	}
+	engine_ring_event(engine, &ring);
+}
+
+static void peer_up(struct engine *engine, const struct transport_event *event)
+{
+	struct totem_event ring = {.kind = TOTEM_EV_PEER_UP, .from = event->node};
+
+	engine_log(engine, LOG_INFO, "link to node %u is up", event->node);
+	nodeset_add(&engine->linked, event->node);
+	engine_ring_event(engine, &ring);
+}
+
+static void peer_down(struct engine *engine, const struct transport_event *event)
+{
+	struct totem_event ring = {
+		.kind = TOTEM_EV_PEER_DOWN, .from = event->node, .gone = event->gone};
+
+	engine_log(engine, LOG_NOTICE, "link to node %u is down%s", event->node,
+		   event->gone ? ": its daemon has ended" : "");
+	nodeset_del(&engine->linked, event->node);
+	engine_ring_event(engine, &ring);
+}
+
+static void handle(struct engine *engine, const struct transport_event *event)
+{
+	switch (event->kind) {
+	case TRANSPORT_PEER_UP:
+		peer_up(engine, event);
+		return;
+	case TRANSPORT_PEER_DOWN:
+		peer_down(engine, event);
+		return;
+	case TRANSPORT_BULK_DOWN:
+		engine_log(engine, LOG_NOTICE, "bulk connection to node %u broke: dialling again",
+			   event->node);
+		return;
+	case TRANSPORT_BULK_UP:
+		engine_log(engine, LOG_NOTICE, "bulk connection to node %u is back", event->node);
+		return;
+	case TRANSPORT_CONTROL:
+		control(engine, event);
+		return;
+	case TRANSPORT_FRAME:
+		engine_receive_frame(engine, event);
+		return;
+	case TRANSPORT_SENT:
+	case TRANSPORT_FAILED:
+		engine_send_done(engine, event->cookie);
+		return;
+	case TRANSPORT_READ_DONE:
+		engine_pull_read_done(engine, event);
+		return;
+	}
+}
+
+/* Once all that was accepted has been delivered, the ring may be told. */
+static void leave_when_done(struct engine *engine)
+{
+	struct totem_event leave = {.kind = TOTEM_EV_LEAVE};
+	struct totem_status status;
+
+	totem_status(engine->totem, &status);
+	if (engine->stopping != STOPPING || !engine_pack_idle(engine) || status.backlog > 0 ||
+	    status.delivered != status.high_seq) {
+		return;
+	}
+	engine->stopping = LEFT;
+	engine->left_at_ms = engine->now_ms;
+	engine_ring_event(engine, &leave);
+}
+
+bool engine_turn(struct engine *engine, uint64_t now_ms)
+{
+	struct transport_event events[EVENTS_PER_TURN];
+	struct totem_event timer = {.kind = TOTEM_EV_TIMER};
+	int count;
+
+	engine->now_ms = now_ms;
+	count = engine->ops->poll(engine->transport, now_ms, events, EVENTS_PER_TURN);
+	for (int i = 0; i < count && !engine->failed; i++) {
+		handle(engine, &events[i]);
+	}
+	if (totem_next_deadline_ms(engine->totem) <= now_ms) {
+		engine_pack_close(engine);
+		engine_pack_flush(engine);
+		engine_ring_event(engine, &timer);
+	}
+	engine_pull_pump(engine);
+	engine_pack_pump(engine);
+	leave_when_done(engine);
+	return count == EVENTS_PER_TURN;
+}
+
+void engine_start(struct engine *engine, uint64_t now_ms)
+{
+	struct totem_event start = {.kind = TOTEM_EV_START};
+
+	engine->now_ms = now_ms;
+	engine_ring_event(engine, &start);
+}
+
+void engine_stop(struct engine *engine, uint64_t now_ms)
+{
+	if (engine->stopping != RUNNING) {
+		return;
+	}
+	for (uint32_t i = 0; i < engine->config.pg.clients_max; i++) {
+		if (engine->client_open[i]) {
+			engine_client_close(engine, i, now_ms);
+		}
+	}
+	engine->stopping = STOPPING;
+	leave_when_done(engine);
+}
+
+bool engine_stopped(const struct engine *engine)
+{
+	return engine->stopping == LEFT && engine->now_ms >= engine->left_at_ms + LEAVE_LINGER_MS;
+}
+
+bool engine_failed(const struct engine *engine)
+{
+	return engine->failed;
+}
+
+int engine_peer_add(struct engine *engine, const struct transport_peer *peer)
+{
+	return engine->ops->peer_add(engine->transport, peer);
+}
+
+void engine_peer_remove(struct engine *engine, uint32_t node)
+{
+	struct totem_event down = {.kind = TOTEM_EV_PEER_DOWN, .from = node, .gone = true};
+
+	engine->ops->peer_fence(engine->transport, node);
+	engine->ops->peer_remove(engine->transport, node);
+	nodeset_del(&engine->linked, node);
+	engine_ring_event(engine, &down);
+}
+
+bool engine_ready(const struct engine *engine)
+{
+	return engine->ready_once;
+}
+
+void engine_status(const struct engine *engine, struct totem_status *ring,
+		   struct engine_stats *stats)
+{
+	totem_status(engine->totem, ring);
+	*stats = engine->stats;
+	stats->slots_free = engine->posted;
+	stats->extents_free_bytes = slab_extents_free(engine->slab);
+}
+
+const struct transport_ops *engine_transport_ops(const struct engine *engine)
+{
+	return engine->ops;
+}
+
+const struct transport *engine_transport(const struct engine *engine)
+{
+	return engine->transport;
+}
+
+int engine_reconfigure(struct engine *engine, const struct totem_config *totem)
+{
+	return totem_reconfigure(engine->totem, totem);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the engine room. One struct per thing that has a life of its own:
+ *   frame    one place in the order: a slot (own or received), or an announcement with its payload elsewhere
+ *   sending  one frame under way to some peers, with the header it was sent under
+ *   pull     one announced payload being read from a peer
+ *   region   one client's send memory */
+#ifndef CORONET_ENGINE_INT_H
+#define CORONET_ENGINE_INT_H
+
+#include "base/list.h"
+#include "engine/engine.h"
+
+#define PIECES_MAX	  7    /* header cell + 8 runs + 7 pieces = FRAME_SEGS_MAX */
+#define ANNOUNCE_META_MAX 152  /* fits PG_META_MAX */
+#define HEADER_CELL_BYTES 256u /* frame header + entry header + meta + announcement */
+#define HEADER_CELLS	  8192u
+#define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
+#define READS_MAX	  8 /* READs under way at a time */
+#define EVENTS_PER_TURN	  64
+#define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
+#define CONTROL_SLOTS	  32u	/* own slots kept for joins and leaves */
+#define DUPLICATE_SLOTS	  64u	/* posted slots never promised: repetitions land there */
+
+/* A payload that is part of a frame but lies in send memory. */
+struct piece {
+	uint32_t at; /* where it stands in the frame as receivers see it */
+	uint32_t size;
+	struct body *body;
+};
+
+struct frame {
+	struct body body; /* first: a slot's body is its frame */
+	struct engine *engine;
+	struct list link; /* in engine.ready, or on its own */
+	struct frame_header header;
+	int64_t slot; /* -1: none (announced) */
+	bool own;
+	uint32_t size;	    /* as receivers see it, with the header */
+	uint32_t slot_used; /* bytes of it that are in the slot */
+	uint32_t piece_count;
+	struct piece pieces[PIECES_MAX];
+	struct body *payload; /* announced: where it is; NULL while it is pulled */
+	uint32_t meta_size;
+	uint8_t meta[ANNOUNCE_META_MAX];
+	uint64_t early; /* entries delivered ahead of their place */
+};
+
+struct sending {
+	struct frame *frame;
+	uint32_t pending; /* peers that have not answered */
+	uint32_t next_free;
+};
+
+struct pull {
+	struct list link;
+	struct frame *frame;
+	struct frame_info info;
+	struct frame_announce announce;
+	uint32_t node;
+	struct body *into; /* NULL until an extent was found */
+	uint64_t asked;
+	uint32_t reading; /* READs under way */
+	bool failed;
+	bool cancelled; /* nobody waits for it any more */
+};
+
+struct region {
+	bool used;
+	bool removing;
+	struct transport_region memory;
+	uint64_t key;
+	uint64_t bodies;
+	void (*on_free)(void *ctx, uint32_t region);
+	void *on_free_ctx;
+};
+
+/* A message of ours that no frame has room for yet. */
+struct queued {
+	struct list link;
+	struct pg_action message; /* its meta is the one below */
+	uint8_t meta[];
+};
+
+enum engine_stopping {
+	RUNNING,
+	STOPPING,
+	LEFT
+};
+
+struct engine {
+	struct engine_config config;
+	struct engine_host host;
+	const struct transport_ops *ops;
+	struct transport *transport;
+	struct slab *slab;
+	uint64_t slab_key;
+	struct totem *totem;
+	struct pg *pg;
+	uint64_t now_ms;
+
+	uint32_t posted;    /* slots in the transport's receive pool */
+	uint32_t own_slots; /* slots of frames that we built */
+	uint32_t own_slots_max;
+
+	uint8_t *cells;
+	struct sending *sendings;
+	uint32_t free_sending;
+
+	struct list free_frames;
+	struct frame *open; /* being packed */
+	struct list ready;  /* closed, not yet given to the ring */
+	uint32_t ready_count;
+	struct list queued;
+
+	struct list pulls; /* in the order of their places */
+	uint32_t reading;
+
+	struct region regions[TRANSPORT_REGIONS_MAX];
+	struct nodeset linked; /* peers whose link is up */
+
+	bool client_open[PG_CLIENTS_MAX];
+
+	enum engine_stopping stopping;
+	uint64_t left_at_ms;
+	bool failed;
+	bool ready_once;
+	struct engine_stats stats;
+};
+
+__attribute__((format(printf, 3, 4))) void engine_log(struct engine *engine, int priority,
+						      const char *format, ...);
+
+/* ring.c: events to the ring, its actions to the world */
+void engine_ring_event(struct engine *engine, struct totem_event *event);
+/* groups.c: what the groups asked for in their last update */
+void engine_perform_groups(struct engine *engine);
+void engine_deliver(struct engine *engine, struct frame *frame, const struct frame_info *info,
+		    bool early);
+
+/* frame.c */
+void engine_frames_fini(struct engine *engine);
+struct frame *frame_own_new(struct engine *engine, enum frame_guarantee guarantee,
+			    bool for_control);
+struct frame *frame_received_new(struct engine *engine, uint32_t slot, uint32_t size,
+				 const struct frame_header *header);
+struct frame *frame_announced_new(struct engine *engine, const struct frame_info *info,
+				  const uint8_t *meta, uint32_t meta_size);
+bool frame_fits(const struct frame *frame, uint32_t meta_size, uint64_t payload_size,
+		bool external);
+void frame_append_copy(struct frame *frame, const uint8_t *meta, uint32_t meta_size,
+		       const uint8_t *payload, uint32_t payload_size);
+void frame_append_piece(struct frame *frame, const uint8_t *meta, uint32_t meta_size,
+			struct body *body);
+/* One entry of any frame, in order; false at the end. */
+struct frame_walk {
+	uint32_t index;
+	uint32_t at;	  /* as receivers see it */
+	uint32_t outside; /* bytes of pieces passed so far */
+	uint32_t piece;
+};
+struct frame_walk frame_walk_start(void);
+bool frame_walk_next(struct frame *frame, struct frame_walk *walk, const uint8_t **meta,
+		     uint32_t *meta_size, struct pg_payload *payload);
+/* Fills segs (FRAME_SEGS_MAX) with everything but the header; returns how many. */
+int frame_segs(const struct frame *frame, struct transport_seg *segs);
+
+/* pack.c: messages into frames */
+void engine_submit(struct engine *engine, const struct pg_action *action);
+void engine_pack_close(struct engine *engine);
+void engine_pack_flush(struct engine *engine);
+/* Places what waited for slots, and hands the ring what it should have now. */
+void engine_pack_pump(struct engine *engine);
+void engine_pack_fini(struct engine *engine);
+bool engine_pack_idle(const struct engine *engine);
+
+/* send.c */
+int engine_send_init(struct engine *engine);
+void engine_send_fini(struct engine *engine);
+void engine_send(struct engine *engine, const struct totem_action *action);
+void engine_send_done(struct engine *engine, uint64_t cookie);
+
+/* receive.c */
+void engine_receive_frame(struct engine *engine, const struct transport_event *event);
+void engine_post_slot(struct engine *engine, uint32_t slot);
+
+/* pull.c */
+void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame,
+		       const struct frame_announce *announce);
+void engine_pull_read_done(struct engine *engine, const struct transport_event *event);
+void engine_pull_pump(struct engine *engine);
+/* Forgets every pull for another ring than `ring`. */
+void engine_pull_forget_others(struct engine *engine, struct ringid ring);
+void engine_pull_fini(struct engine *engine);
+
+/* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */
+struct body *region_body_new(struct engine *engine, uint32_t client, uint32_t region,
+			     uint64_t offset, uint64_t size, uint64_t cookie);
+/* Frees it without telling the client that it was sent. */
+void region_body_cancel(struct body *body);
+
+#endif

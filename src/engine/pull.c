@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Pulling announced payloads. Extents are given out in the order of the frames' places: an earlier message is never kept waiting by a
+ * later one, so the ring always moves. A pull ends in TOTEM_EV_FRAME or TOTEM_EV_LOST. */
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "base/check.h"
+
+struct extent_body {
+	struct body body; /* first */
+	struct engine *engine;
+};
+
+static void extent_body_free(struct body *body)
+{
+	struct extent_body *extent = (struct extent_body *)(void *)body;
+
+	slab_extent_put(extent->engine->slab, body->offset);
+	free(extent);
+}
+
+/* NULL: no extent is free now. */
+static struct body *extent_body_new(struct engine *engine, uint64_t size)
+{
+	struct extent_body *extent = calloc(1, sizeof(*extent));
+	uint64_t offset;
+
+	if (!extent || slab_extent_take(engine->slab, size, &offset) < 0) {
+		free(extent);
+		return NULL;
+	}
+	extent->engine = engine;
+	extent->body = (struct body){.home = BODY_EXTENT,
+				     .region = TRANSPORT_REGION_SLAB,
+				     .offset = offset,
+				     .size = size,
+				     .bytes = (uint8_t *)slab_base(engine->slab) + offset,
+				     .free = extent_body_free};
+	body_hold(&extent->body, HOLD_BUILD);
+	return &extent->body;
+}
+
+static bool before(const struct frame_info *a, const struct frame_info *b)
+{
+	return ringid_equal(a->ring, b->ring) ? a->seq < b->seq : a->ring.seq < b->ring.seq;
+}
+
+static void insert(struct engine *engine, struct pull *pull)
+{
+	struct list *at = engine->pulls.prev;
+
+	while (at != &engine->pulls &&
+	       before(&pull->info, &list_entry(at, struct pull, link)->info)) {
+		at = at->prev;
+	}
+	list_append(at->next, &pull->link);
+}
+
+void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame,
+		       const struct frame_announce *announce)
+{
+	struct pull *pull = calloc(1, sizeof(*pull));
+
+	check(pull);
+	pull->node = node;
+	pull->frame = frame;
+	pull->info = frame->header.info;
+	pull->announce = *announce;
+	insert(engine, pull);
+	engine->stats.pulls++;
+}
+
+static void pull_free(struct pull *pull)
+{
+	list_remove(&pull->link);
+	if (pull->into) {
+		body_drop(pull->into, HOLD_BUILD);
+	}
+	if (pull->frame) {
+		body_drop(&pull->frame->body, HOLD_STORE);
+	}
+	free(pull);
+}
+
+static void complete(struct engine *engine, struct pull *pull)
+{
+	struct totem_event event = {.kind = TOTEM_EV_FRAME,
+				    .from = pull->node,
+				    .info = pull->info,
+				    .frame = pull->frame};
+
+	engine->stats.pull_bytes += pull->announce.size;
+	pull->frame->payload = pull->into;
+	body_hold(pull->into, HOLD_STORE);
+	pull->frame = NULL;
+	pull_free(pull);
+	engine_ring_event(engine, &event);
+}
+
+static void lose(struct engine *engine, struct pull *pull)
+{
+	struct totem_event event = {.kind = TOTEM_EV_LOST, .from = pull->node, .info = pull->info};
+
+	engine->stats.pull_retries++;
+	pull_free(pull);
+	engine_ring_event(engine, &event);
+}
+
+/* Ends a pull that has nothing under way and nothing left to do. */
+static void settle(struct engine *engine, struct pull *pull)
+{
+	if (pull->reading > 0) {
+		return;
+	}
+	if (pull->cancelled) {
+		pull_free(pull);
+	} else if (pull->failed) {
+		lose(engine, pull);
+	} else if (pull->asked == pull->announce.size) {
+		complete(engine, pull);
+	}
+}
+
+static bool read_next(struct engine *engine, struct pull *pull)
+{
+	uint64_t left = pull->announce.size - pull->asked;
+	struct transport_seg into = {TRANSPORT_REGION_SLAB,
+				     left < READ_SIZE_MAX ? (uint32_t)left : READ_SIZE_MAX,
+				     pull->into->offset + pull->asked};
+	int err = engine->ops->read(engine->transport, pull->node, pull->announce.key,
+				    pull->announce.offset + pull->asked, &into,
+				    (uint64_t)(uintptr_t)pull);
+
+	if (err == -ENOBUFS) {
+		return false;
+	}
+	if (err) {
+		pull->failed = true;
+		return true;
+	}
+	pull->asked += into.size_bytes;
+	pull->reading++;
+	engine->reading++;
+	return true;
+}
+
+/* Asks for as much of one pull as may be under way; false when READs or extents have run out. */
+static bool advance(struct engine *engine, struct pull *pull)
+{
+	if (pull->failed || pull->cancelled) {
+		return true;
+	}
+	if (!pull->into) {
+		pull->into = extent_body_new(engine, pull->announce.size);
+	}
+	if (!pull->into) {
+		return false;
+	}
+	while (pull->asked < pull->announce.size && !pull->failed) {
+		if (engine->reading >= READS_MAX || !read_next(engine, pull)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* One pass from the oldest on; true when a pull ended and the list may have changed. */
+static bool pump_once(struct engine *engine)
+{
+	list_for_each(it, &engine->pulls) {
+		struct pull *pull = list_entry(it, struct pull, link);
+		bool more = advance(engine, pull);
+
+		if ((pull->failed || pull->cancelled) && pull->reading == 0) {
+			settle(engine, pull);
+			return true;
+		}
+		if (!more) {
+			return false;
+		}
+	}
+	return false;
+}
+
+void engine_pull_pump(struct engine *engine)
+{
+	while (pump_once(engine)) {
+	}
+}
+
+void engine_pull_read_done(struct engine *engine, const struct transport_event *event)
+{
+	struct pull *pull = (struct pull *)(uintptr_t)event->cookie;
+	struct totem_event progress = {.kind = TOTEM_EV_PROGRESS};
+
+	check(pull->reading > 0 && engine->reading > 0);
+	pull->reading--;
+	engine->reading--;
+	if (event->status != 0) {
+		pull->failed = true;
+	} else {
+		engine_ring_event(engine, &progress);
+	}
+	settle(engine, pull);
+}
+
+void engine_pull_forget_others(struct engine *engine, struct ringid ring)
+{
+	list_for_each(it, &engine->pulls) {
+		struct pull *pull = list_entry(it, struct pull, link);
+
+		if (!ringid_equal(pull->info.ring, ring)) {
+			pull->cancelled = true;
+		}
+	}
+}
+
+void engine_pull_fini(struct engine *engine)
+{
+	list_for_each_safe(it, after, &engine->pulls)
+	{
+		pull_free(list_entry(it, struct pull, link));
+	}
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames from the transport: checked whole, then given to the ring. A peer that sends what no correct peer would loses its link. */
+#include "engine/engine_int.h"
+
+#include <syslog.h>
+
+#include "base/check.h"
+
+void engine_post_slot(struct engine *engine, uint32_t slot)
+{
+	int err = engine->ops->slot_post(engine->transport, slot);
+
+	if (err) {
+		engine_log(engine, LOG_ERR, "receive slot %u could not be posted again: error %d",
+			   slot, err);
+		slab_slot_put(engine->slab, slot);
+		return;
+	}
+	engine->posted++;
+}
+
+static void refuse(struct engine *engine, const struct transport_event *event, const char *reason)
+{
+	struct totem_event down = {.kind = TOTEM_EV_PEER_DOWN, .from = event->node};
+
+	engine->stats.frames_rejected++;
+	engine_log(engine, LOG_ERR, "node %u sent a malformed frame (%s): its link is cut",
+		   event->node, reason);
+	engine_post_slot(engine, event->slot);
+	engine->ops->peer_fence(engine->transport, event->node);
+	engine_ring_event(engine, &down);
+}
+
+static const char *check_entries(const uint8_t *bytes, uint32_t size, uint32_t entries)
+{
+	size_t at = FRAME_HEADER_SIZE;
+	struct frame_entry entry;
+
+	for (uint32_t i = 0; i < entries; i++) {
+		const char *reason = frame_entry_next(bytes, size, &at, &entry);
+
+		if (reason) {
+			return reason;
+		}
+	}
+	return at == size ? NULL : "bytes behind the last entry";
+}
+
+static void receive_packed(struct engine *engine, const struct transport_event *event,
+			   const struct frame_header *header)
+{
+	struct totem_event received = {.kind = TOTEM_EV_FRAME, .from = event->node};
+	struct frame *frame = frame_received_new(engine, event->slot, event->size_bytes, header);
+
+	check(frame);
+	received.info = header->info;
+	received.frame = frame;
+	engine_ring_event(engine, &received);
+}
+
+/* The slot is free again as soon as the announcement has been copied out of it. */
+static const char *receive_announced(struct engine *engine, const struct transport_event *event,
+				     const uint8_t *bytes, const struct frame_header *header)
+{
+	struct totem_event pending = {
+		.kind = TOTEM_EV_PENDING, .from = event->node, .info = header->info};
+	size_t at = FRAME_HEADER_SIZE;
+	struct frame_announce announce;
+	struct frame_entry entry;
+	struct frame *frame;
+	const char *reason = frame_entry_next(bytes, event->size_bytes, &at, &entry);
+
+	if (!reason) {
+		reason = frame_announce_decode(bytes + entry.payload_offset, entry.payload_size,
+					       &announce);
+	}
+	if (reason) {
+		return reason;
+	}
+	frame = frame_announced_new(engine, &header->info, entry.meta, entry.meta_size);
+	if (!frame) {
+		return "announced entry is too long";
+	}
+	engine_post_slot(engine, event->slot);
+	if (!totem_wants(engine->totem, event->node, &header->info)) {
+		body_drop(&frame->body, HOLD_STORE);
+		return NULL;
+	}
+	engine_ring_event(engine, &pending);
+	engine_pull_start(engine, event->node, frame, &announce);
+	return NULL;
+}
+
+void engine_receive_frame(struct engine *engine, const struct transport_event *event)
+{
+	const uint8_t *bytes = (const uint8_t *)slab_base(engine->slab) +
+			       slab_slot_offset(engine->slab, event->slot);
+	struct frame_header header;
+	const char *reason;
+
+	check(engine->posted > 0);
+	engine->posted--;
+	engine->stats.frames_in++;
+	reason = frame_header_decode(bytes, event->size_bytes, &header);
+	if (!reason && header.body == FRAME_PACKED) {
+		reason = check_entries(bytes, event->size_bytes, header.entries);
+	}
+	if (!reason && header.body == FRAME_ANNOUNCE) {
+		reason = receive_announced(engine, event, bytes, &header);
+	} else if (!reason) {
+		receive_packed(engine, event, &header);
+	}
+	if (reason) {
+		refuse(engine, event, reason);
+	}
+}

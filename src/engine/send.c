@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames to the transport. Each sending has a header cell of its own, because the same frame may be under way under two numbers at once:
+ * its first one, still unacknowledged, and the one recovery gave it. */
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/cursor.h"
+
+#define CELLS_BYTES ((size_t)HEADER_CELLS * HEADER_CELL_BYTES)
+#define NO_SENDING  UINT32_MAX
+
+static int register_cells(struct engine *engine, int fd)
+{
+	struct transport_region region = {.size_bytes = CELLS_BYTES, .fd = fd};
+	uint64_t key;
+
+	if (ftruncate(fd, (off_t)CELLS_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+		return -errno;
+	}
+	region.base =
+		mmap(NULL, CELLS_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (region.base == MAP_FAILED) {
+		return -errno;
+	}
+	engine->cells = region.base;
+	return engine->ops->region_add(engine->transport, REGION_HEADERS, &region, &key);
+}
+
+int engine_send_init(struct engine *engine)
+{
+	int fd = memfd_create("coronet-headers", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int err;
+
+	if (fd < 0) {
+		return -errno;
+	}
+	engine->sendings = calloc(HEADER_CELLS, sizeof(*engine->sendings));
+	err = engine->sendings ? register_cells(engine, fd) : -ENOMEM;
+	close(fd);
+	for (uint32_t i = 0; !err && i < HEADER_CELLS; i++) {
+		engine->sendings[i].next_free = i + 1 < HEADER_CELLS ? i + 1 : NO_SENDING;
+	}
+	return err;
+}
+
+void engine_send_fini(struct engine *engine)
+{
+	for (uint32_t i = 0; engine->sendings && i < HEADER_CELLS; i++) {
+		struct sending *sending = &engine->sendings[i];
+
+		for (; sending->pending > 0; sending->pending--) {
+			body_drop(&sending->frame->body, HOLD_SEND);
+		}
+	}
+	free(engine->sendings);
+	if (engine->cells) {
+		munmap(engine->cells, CELLS_BYTES);
+	}
+}
+
+static void free_sending(struct engine *engine, struct sending *sending)
+{
+	sending->frame = NULL;
+	sending->next_free = engine->free_sending;
+	engine->free_sending = (uint32_t)(sending - engine->sendings);
+}
+
+/* What peers READ an announced payload by: the key of the region it is in. */
+static uint64_t key_of(const struct engine *engine, const struct body *body)
+{
+	return body->region == TRANSPORT_REGION_SLAB ? engine->slab_key
+						     : engine->regions[body->region].key;
+}
+
+/* An announcement is whole in its cell: entry header, meta, and where to read the payload from us. */
+static uint32_t write_announcement(const struct engine *engine, const struct frame *frame,
+				   uint8_t *out)
+{
+	struct frame_announce announce = {.key = key_of(engine, frame->payload),
+					  .offset = frame->payload->offset,
+					  .size = frame->payload->size};
+	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
+	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
+	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
+
+	frame_announce_encode(&announce, bytes);
+	writer_u16(&w, (uint16_t)frame->meta_size);
+	writer_u16(&w, 0);
+	writer_u32(&w, FRAME_ANNOUNCE_SIZE);
+	writer_bytes(&w, frame->meta, frame->meta_size);
+	writer_bytes(&w, bytes, sizeof(bytes));
+	while (w.used < whole) {
+		writer_u8(&w, 0);
+	}
+	check(writer_ok(&w));
+	return (uint32_t)whole;
+}
+
+/* Writes the cell of this sending; returns the pieces to gather. */
+static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
+		   const struct frame_info *info, struct transport_seg *segs)
+{
+	uint8_t *bytes = engine->cells + (size_t)cell * HEADER_CELL_BYTES;
+	struct frame_header header = frame->header;
+	uint32_t in_cell = FRAME_HEADER_SIZE;
+	int count = 1;
+
+	header.info = *info;
+	if (header.body == FRAME_ANNOUNCE) {
+		header.body_size = write_announcement(engine, frame, bytes + FRAME_HEADER_SIZE);
+		in_cell += header.body_size;
+	} else {
+		count += frame_segs(frame, segs + 1);
+	}
+	frame_header_encode(&header, bytes);
+	segs[0] =
+		(struct transport_seg){REGION_HEADERS, in_cell, (uint64_t)cell * HEADER_CELL_BYTES};
+	return count;
+}
+
+/* What cannot be sent now is a gap at the receiver, and asked for again on the token. */
+void engine_send(struct engine *engine, const struct totem_action *action)
+{
+	struct transport_seg segs[FRAME_SEGS_MAX];
+	struct frame *frame = action->frame;
+	uint32_t cell = engine->free_sending;
+	struct sending *sending;
+	int count;
+
+	if (cell == NO_SENDING) {
+		engine->stats.frames_unsent++;
+		return;
+	}
+	sending = &engine->sendings[cell];
+	engine->free_sending = sending->next_free;
+	sending->frame = frame;
+	count = compose(engine, cell, frame, &action->info, segs);
+	for (uint32_t i = 0; i < action->members->count; i++) {
+		if (!(action->mask & (1ull << i))) {
+			continue;
+		}
+		if (engine->ops->send_frame(engine->transport, action->members->id[i], segs, count,
+					    cell) == 0) {
+			body_hold(&frame->body, HOLD_SEND);
+			sending->pending++;
+		} else {
+			engine->stats.frames_unsent++;
+		}
+	}
+	if (sending->pending == 0) {
+		free_sending(engine, sending);
+	}
+}
+
+void engine_send_done(struct engine *engine, uint64_t cookie)
+{
+	struct sending *sending;
+	struct frame *frame;
+
+	check(cookie < HEADER_CELLS);
+	sending = &engine->sendings[cookie];
+	check(sending->pending > 0);
+	frame = sending->frame;
+	if (--sending->pending == 0) {
+		free_sending(engine, sending);
+	}
+	body_drop(&frame->body, HOLD_SEND);
+}
