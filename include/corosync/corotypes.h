@@ -102,7 +102,7 @@ typedef enum {
 	CS_ERR_NO_SPACE = 15,	   /* the caller's array is too short */
 	CS_ERR_INTERRUPT = 16,
 	CS_ERR_NAME_NOT_FOUND = 17,
-	CS_ERR_NO_RESOURCES = 18,
+	CS_ERR_NO_RESOURCES = 18, /* the daemon is at a limit of its own */
 	CS_ERR_NOT_SUPPORTED = 19,
 	CS_ERR_BAD_OPERATION = 20,
 	CS_ERR_FAILED_OPERATION = 21,

@@ -188,7 +188,8 @@ cs_error_t cpg_initialize(cpg_handle_t *handle, cpg_callbacks_t *callbacks);
  * cpg_context_get(), never looked at. *handle: finalize it to free it. Joins nothing.
  * Errors: CS_ERR_INVALID_PARAM for another model or an unknown flag; CS_ERR_LIBRARY when no daemon
  * listens, at once; CS_ERR_TRY_AGAIN until the daemon has formed its first ring; CS_ERR_ACCESS for
- * users that are neither root nor named in uidgid; CS_ERR_NO_MEMORY. Waits for the daemon's answer.
+ * users that are neither root nor named in uidgid; CS_ERR_NO_RESOURCES when the daemon serves as
+ * many clients as it can; CS_ERR_NO_MEMORY. Waits for the daemon's answer.
  * Source: cpg_model_initialize(3).
  */
 cs_error_t cpg_model_initialize(cpg_handle_t *handle, cpg_model_t model,
@@ -250,7 +251,8 @@ cs_error_t cpg_dispatch(cpg_handle_t handle, cs_dispatch_flags_t dispatch_types)
  * join. Sending is allowed at once. One group per handle, and one handle per group and process.
  * Errors: CS_ERR_NAME_TOO_LONG (looked at first); CS_ERR_EXIST when the handle has joined, or
  * another handle of the process this group; CS_ERR_TRY_AGAIN while an earlier membership is still
- * being removed, or the ring is changing. Waits for the daemon's answer. Source: cpg_join(3).
+ * being removed, or the ring is changing; CS_ERR_NO_RESOURCES when all groups together have as many
+ * members as the daemon can keep. Waits for the daemon's answer. Source: cpg_join(3).
  */
 cs_error_t cpg_join(cpg_handle_t handle, const struct cpg_name *group);
 

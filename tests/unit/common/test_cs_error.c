@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The three functions of libcorosync_common, over every value that means something and the edges. */
+/* The three functions of libcorosync_common, over every value with a meaning and the edges. */
 #include <corosync/corotypes.h>
 
 #include <errno.h>
