@@ -3,6 +3,7 @@
 # Runs every fuzz target for a short while over its corpus (tests/fuzz/corpus/NAME). Long runs are made
 # by hand: ./configure CC=clang --enable-fuzz --enable-sanitizers, then tests/fuzz/fuzz_NAME CORPUS.
 set -u
+: "${top_srcdir:?}" "${top_builddir:?}"
 
 if [ -z "${FUZZ_TARGETS:-}" ]; then
 	echo "no fuzz target is built"
