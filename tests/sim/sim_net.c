@@ -1,0 +1,909 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Links with the semantics of reliable connections: in order and once while they live; silence keeps what is under way; a break leaves
+ * its outcome unknown. Frames and READs touch the memory of both ends at the moment of arrival, as an adapter does, so memory that was
+ * reused too early shows as corruption. */
+#include "tests/sim/sim_net.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "tests/sim/sim_node.h"
+
+#define CONTROL_QUEUE_MAX 128
+#define ACK_TIMEOUT_US	  (1 * SECOND)
+
+enum class {
+	CONTROL,
+	BULK
+};
+
+/* A message under way, or delivered and not acknowledged. */
+struct item {
+	struct list link;
+	uint64_t due_us;
+	uint64_t cookie;
+	int seg_count;
+	struct transport_seg segs[FRAME_SEGS_MAX];
+	uint32_t size;
+	uint8_t bytes[]; /* control only */
+};
+
+/* One direction of one channel. */
+struct channel {
+	struct list under_way;
+	struct list unacked;
+	uint32_t count; /* in both */
+	uint64_t last_due_us;
+	bool pumping;
+};
+
+struct link {
+	bool up;
+	bool bulk_up;
+	bool cut;
+	bool dialling;
+	uint64_t epoch;		       /* grows with every break */
+	uint64_t bulk_epoch;	       /* grows with every break of the bulk channel */
+	struct channel channels[2][2]; /* [0 = lower id sends, 1 = higher id sends][class] */
+};
+
+struct queue {
+	struct list events;
+	uint32_t count;
+};
+
+struct queued_event {
+	struct list link;
+	struct transport_event event;
+	uint8_t bytes[];
+};
+
+struct read {
+	struct list link;
+	uint64_t id;
+	uint32_t node;
+	uint64_t epoch;
+	uint64_t key;
+	uint64_t offset;
+	struct transport_seg into;
+	uint64_t cookie;
+};
+
+struct transport {
+	struct sim *sim;
+	struct transport_config config;
+	uint32_t node;
+	struct transport_region regions[TRANSPORT_REGIONS_MAX];
+	uint64_t generation[TRANSPORT_REGIONS_MAX];
+	uint32_t *slots; /* posted, a ring */
+	uint32_t slots_head, slots_count;
+	bool peer[SIM_NODES_MAX + 1];
+	struct queue control, bulk;
+	struct queued_event *last; /* whose bytes are borrowed */
+	struct list reads;
+	uint64_t next_read;
+};
+
+struct sim_net {
+	struct transport *nodes[SIM_NODES_MAX + 1];
+	struct link links[SIM_NODES_MAX + 1][SIM_NODES_MAX + 1]; /* [lower][higher] */
+	uint64_t not_ready;
+};
+
+static struct sim *opening_sim;
+
+static struct link *link_of(struct sim *sim, uint32_t a, uint32_t b)
+{
+	return a < b ? &sim->net->links[a][b] : &sim->net->links[b][a];
+}
+
+static struct channel *channel_of(struct sim *sim, uint32_t from, uint32_t to, enum class class)
+{
+	return &link_of(sim, from, to)->channels[from < to ? 0 : 1][class];
+}
+
+/* ---- events to a node ---- */
+
+static void push(struct sim *sim, uint32_t node, enum class class,
+		 const struct transport_event *event, const uint8_t *bytes)
+{
+	struct transport *t = sim->net->nodes[node];
+	struct queue *queue = class == CONTROL ? &t->control : &t->bulk;
+	struct queued_event *queued = calloc(1, sizeof(*queued) + (bytes ? event->size_bytes : 0));
+
+	queued->event = *event;
+	if (bytes) {
+		memcpy(queued->bytes, bytes, event->size_bytes);
+		queued->event.data = queued->bytes;
+	}
+	list_append(&queue->events, &queued->link);
+	queue->count++;
+	sim_node_wake(sim, node, sim_between(sim, 1, 50));
+}
+
+static void push_simple(struct sim *sim, uint32_t node, enum transport_event_kind kind,
+			uint32_t peer, uint64_t cookie)
+{
+	struct transport_event event = {.kind = kind, .node = peer, .cookie = cookie};
+	bool is_bulk = kind == TRANSPORT_SENT || kind == TRANSPORT_FAILED;
+
+	push(sim, node, is_bulk ? BULK : CONTROL, &event, NULL);
+}
+
+/* ---- moving messages ---- */
+
+static void gather(struct transport *from, const struct item *item, uint8_t *out)
+{
+	for (int i = 0; i < item->seg_count; i++) {
+		const struct transport_seg *seg = &item->segs[i];
+		const struct transport_region *region = &from->regions[seg->region];
+
+		if (!region->base || seg->offset + seg->size_bytes > region->size_bytes) {
+			sim_fail(from->sim, "node %u sends from memory that is not registered",
+				 from->node);
+			return;
+		}
+		memcpy(out, (uint8_t *)region->base + seg->offset, seg->size_bytes);
+		out += seg->size_bytes;
+	}
+}
+
+static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct item *item)
+{
+	struct transport *t = sim->net->nodes[to];
+	struct transport_event event = {
+		.kind = TRANSPORT_FRAME, .node = from, .size_bytes = item->size};
+
+	if (t->slots_count == 0) {
+		sim->net->not_ready++;
+		return false;
+	}
+	event.slot = t->slots[t->slots_head];
+	t->slots_head = (t->slots_head + 1) % t->config.slot_count;
+	t->slots_count--;
+	gather(sim->net->nodes[from], item,
+	       (uint8_t *)t->regions[TRANSPORT_REGION_SLAB].base +
+		       (size_t)event.slot * t->config.slot_size_bytes);
+	push(sim, to, BULK, &event, NULL);
+	return true;
+}
+
+static bool deliver_control(struct sim *sim, uint32_t from, uint32_t to, struct item *item)
+{
+	struct transport_event event = {
+		.kind = TRANSPORT_CONTROL, .node = from, .size_bytes = item->size};
+
+	if (sim->net->nodes[to]->control.count > CONTROL_QUEUE_MAX) {
+		return false;
+	}
+	push(sim, to, CONTROL, &event, item->bytes);
+	return true;
+}
+
+static uint64_t pack_arg(uint32_t from, enum class class, uint64_t epoch)
+{
+	return (uint64_t)from | (uint64_t) class << 8 | epoch << 16;
+}
+
+/* The oldest unacknowledged frame has been acknowledged. */
+static void acknowledged(struct sim *sim, uint32_t to, uint64_t arg)
+{
+	uint32_t from = arg & 0xff;
+	struct link *link = link_of(sim, from, to);
+	struct channel *channel = channel_of(sim, from, to, BULK);
+	struct item *item;
+
+	if (!link->up || !link->bulk_up || link->bulk_epoch != arg >> 16 ||
+	    list_empty(&channel->unacked)) {
+		return;
+	}
+	if (link->cut) {
+		sim_at(sim, 10 * MS, acknowledged, to, arg);
+		return;
+	}
+	item = list_entry(channel->unacked.next, struct item, link);
+	list_remove(&item->link);
+	channel->count--;
+	push_simple(sim, from, TRANSPORT_SENT, to, item->cookie);
+	free(item);
+}
+
+static void arrived(struct sim *sim, uint32_t from, uint32_t to, enum class class,
+		    struct item *item)
+{
+	struct channel *channel = channel_of(sim, from, to, class);
+
+	list_remove(&item->link);
+	if (class == CONTROL) {
+		channel->count--;
+		free(item);
+		return;
+	}
+	list_append(&channel->unacked, &item->link);
+	sim_at(sim, sim_between(sim, 5, 60), acknowledged, to,
+	       pack_arg(from, BULK, link_of(sim, from, to)->bulk_epoch));
+}
+
+static void pump(struct sim *sim, uint32_t to, uint64_t arg);
+
+static void schedule_pump(struct sim *sim, uint32_t from, uint32_t to, enum class class,
+			  uint64_t delay_us)
+{
+	struct channel *channel = channel_of(sim, from, to, class);
+
+	if (!channel->pumping) {
+		channel->pumping = true;
+		sim_at(sim, delay_us, pump, to, pack_arg(from, class, 0));
+	}
+}
+
+/* Delivers what is due, in order. */
+static void pump(struct sim *sim, uint32_t to, uint64_t arg)
+{
+	uint32_t from = arg & 0xff;
+	enum class class = (arg >> 8) & 0xff;
+	struct link *link = link_of(sim, from, to);
+	struct channel *channel = channel_of(sim, from, to, class);
+
+	channel->pumping = false;
+	while (link->up && !link->cut && (class == CONTROL || link->bulk_up) &&
+	       !list_empty(&channel->under_way)) {
+		struct item *item = list_entry(channel->under_way.next, struct item, link);
+
+		if (item->due_us > sim_now_us(sim)) {
+			schedule_pump(sim, from, to, class, item->due_us - sim_now_us(sim));
+			return;
+		}
+		if (!(class == CONTROL ? deliver_control(sim, from, to, item)
+				       : deliver_frame(sim, from, to, item))) {
+			schedule_pump(sim, from, to, class, 1 * MS);
+			return;
+		}
+		arrived(sim, from, to, class, item);
+	}
+}
+
+static void put_under_way(struct sim *sim, uint32_t from, uint32_t to, enum class class,
+			  struct item *item)
+{
+	struct channel *channel = channel_of(sim, from, to, class);
+	uint64_t due = sim_now_us(sim) + sim_between(sim, 2, 30) + item->size / 4096;
+
+	if (sim_chance(sim, 1)) {
+		due += sim_between(sim, 0, 5 * MS);
+	}
+	item->due_us = due > channel->last_due_us ? due : channel->last_due_us;
+	channel->last_due_us = item->due_us;
+	list_append(&channel->under_way, &item->link);
+	channel->count++;
+	schedule_pump(sim, from, to, class, item->due_us - sim_now_us(sim));
+}
+
+/* ---- breaking ---- */
+
+/* A random first part of what is under way still arrives. */
+static void flush_part(struct sim *sim, uint32_t from, uint32_t to, enum class class)
+{
+	struct channel *channel = channel_of(sim, from, to, class);
+	uint64_t lucky = sim_below(sim, channel->count + 1ull);
+
+	while (lucky-- > 0 && !list_empty(&channel->under_way)) {
+		struct item *item = list_entry(channel->under_way.next, struct item, link);
+
+		if (!(class == CONTROL ? deliver_control(sim, from, to, item)
+				       : deliver_frame(sim, from, to, item))) {
+			return;
+		}
+		list_remove(&item->link);
+		list_append(&channel->unacked, &item->link);
+	}
+}
+
+/* Everything of this direction is lost; frames come back as FAILED if the sender still lives. */
+static void lose_all(struct sim *sim, uint32_t from, uint32_t to, enum class class, bool tell)
+{
+	struct channel *channel = channel_of(sim, from, to, class);
+	struct list *lists[] = {&channel->unacked, &channel->under_way};
+
+	for (int i = 0; i < 2; i++) {
+		list_for_each_safe(it, after, lists[i])
+		{
+			struct item *item = list_entry(it, struct item, link);
+
+			if (class == BULK && tell) {
+				push_simple(sim, from, TRANSPORT_FAILED, to, item->cookie);
+			}
+			list_remove(&item->link);
+			free(item);
+		}
+	}
+	channel->count = 0;
+}
+
+static void end_reads(struct sim *sim, uint32_t node, uint32_t peer)
+{
+	struct transport *t = sim->net->nodes[node];
+
+	list_for_each_safe(it, after, &t->reads)
+	{
+		struct read *read = list_entry(it, struct read, link);
+		struct transport_event event = {.kind = TRANSPORT_READ_DONE,
+						.node = peer,
+						.cookie = read->cookie,
+						.status = -EIO};
+
+		if (read->node == peer) {
+			push(sim, node, BULK, &event, NULL);
+			list_remove(&read->link);
+			free(read);
+		}
+	}
+}
+
+static void push_down(struct sim *sim, uint32_t node, uint32_t peer, bool gone)
+{
+	struct transport_event event = {.kind = TRANSPORT_PEER_DOWN, .node = peer, .gone = gone};
+
+	push(sim, node, CONTROL, &event, NULL);
+}
+
+/* Ends the link; `silent` is a node that learns of it by no PEER_DOWN (it fenced, or it died); 0 for none. */
+static void end_link(struct sim *sim, uint32_t a, uint32_t b, uint32_t silent, bool dead)
+{
+	struct link *link = link_of(sim, a, b);
+	uint32_t ends[] = {a, b};
+
+	if (!link->up) {
+		return;
+	}
+	link->up = false;
+	link->bulk_up = false;
+	link->epoch++;
+	link->bulk_epoch++;
+	for (int i = 0; i < 2; i++) {
+		uint32_t me = ends[i];
+		uint32_t peer = ends[1 - i];
+		bool dying = dead && me == silent;
+
+		lose_all(sim, me, peer, CONTROL, false);
+		lose_all(sim, me, peer, BULK, !dying);
+		if (!dying) {
+			end_reads(sim, me, peer);
+		}
+		if (me != silent) {
+			push_down(sim, me, peer, dead);
+		}
+	}
+}
+
+/* ---- dialling ---- */
+
+static void dialled(struct sim *sim, uint32_t a, uint64_t b);
+
+static void dial(struct sim *sim, uint32_t a, uint32_t b, uint64_t delay_us)
+{
+	struct link *link = link_of(sim, a, b);
+
+	if (!link->dialling) {
+		link->dialling = true;
+		sim_at(sim, delay_us, dialled, a, b);
+	}
+}
+
+static uint64_t incarnation_of(const struct sim *sim, uint32_t node)
+{
+	return sim->net->nodes[node]->config.incarnation;
+}
+
+static void link_up(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+	struct transport_event up_a = {
+		.kind = TRANSPORT_PEER_UP, .node = b, .incarnation = incarnation_of(sim, b)};
+	struct transport_event up_b = {
+		.kind = TRANSPORT_PEER_UP, .node = a, .incarnation = incarnation_of(sim, a)};
+
+	link->up = true;
+	link->bulk_up = true;
+	link->epoch++;
+	link->bulk_epoch++;
+	push(sim, a, CONTROL, &up_a, NULL);
+	push(sim, b, CONTROL, &up_b, NULL);
+}
+
+static void dialled(struct sim *sim, uint32_t a, uint64_t b)
+{
+	struct link *link = link_of(sim, a, (uint32_t)b);
+	struct transport *ta = sim->net->nodes[a];
+	struct transport *tb = sim->net->nodes[b];
+
+	link->dialling = false;
+	if (!ta || !tb || !ta->peer[b] || !tb->peer[a] || link->cut || link->up) {
+		return;
+	}
+	link_up(sim, a, (uint32_t)b);
+}
+
+/* ---- faults ---- */
+
+static void bulk_redialled(struct sim *sim, uint32_t a, uint64_t arg)
+{
+	uint32_t b = arg & 0xff;
+	struct link *link = link_of(sim, a, b);
+	uint32_t ends[] = {a, b};
+
+	if (!link->up || link->bulk_up || link->bulk_epoch != arg >> 16) {
+		return;
+	}
+	link->bulk_up = true;
+	for (int i = 0; i < 2; i++) {
+		push_simple(sim, ends[i], TRANSPORT_BULK_UP, ends[1 - i], 0);
+		schedule_pump(sim, ends[i], ends[1 - i], BULK, 1);
+	}
+}
+
+/* The unacknowledged tail goes before what was never sent. */
+static void take_back_unacked(struct channel *channel)
+{
+	while (!list_empty(&channel->unacked)) {
+		struct list *last = channel->unacked.prev;
+
+		list_remove(last);
+		list_append(channel->under_way.next, last);
+	}
+}
+
+void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+	uint32_t ends[] = {a, b};
+
+	if (!link->up || !link->bulk_up || link->cut) {
+		return;
+	}
+	sim_trace(sim, "fault: bulk connection %u-%u breaks", a, b);
+	for (int i = 0; i < 2; i++) {
+		flush_part(sim, ends[i], ends[1 - i], BULK);
+		take_back_unacked(channel_of(sim, ends[i], ends[1 - i], BULK));
+		end_reads(sim, ends[i], ends[1 - i]);
+		push_simple(sim, ends[i], TRANSPORT_BULK_DOWN, ends[1 - i], 0);
+	}
+	link->bulk_up = false;
+	link->bulk_epoch++;
+	sim_at(sim, sim_between(sim, 1, 50) * MS, bulk_redialled, a,
+	       pack_arg(b, CONTROL, 0) | link->bulk_epoch << 16);
+}
+
+void sim_net_break(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+
+	if (!link->up) {
+		return;
+	}
+	sim_trace(sim, "fault: link %u-%u breaks", a, b);
+	if (!link->cut) {
+		flush_part(sim, a, b, CONTROL);
+		flush_part(sim, b, a, CONTROL);
+		flush_part(sim, a, b, BULK);
+		flush_part(sim, b, a, BULK);
+	}
+	end_link(sim, a, b, 0, false);
+	dial(sim, a, b, sim_between(sim, 5, 400) * MS);
+}
+
+static void cut_noticed(struct sim *sim, uint32_t a, uint64_t arg)
+{
+	uint32_t b = arg & 0xff;
+	struct link *link = link_of(sim, a, b);
+
+	if (link->cut && link->up && link->epoch == arg >> 16) {
+		end_link(sim, a, b, 0, false);
+	}
+}
+
+void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+
+	if (link->cut) {
+		return;
+	}
+	sim_trace(sim, "fault: path %u-%u is cut", a, b);
+	link->cut = true;
+	sim_at(sim, ACK_TIMEOUT_US, cut_noticed, a, pack_arg(b, CONTROL, 0) | link->epoch << 16);
+}
+
+void sim_net_heal(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+
+	if (!link->cut) {
+		return;
+	}
+	sim_trace(sim, "path %u-%u is whole again", a, b);
+	link->cut = false;
+	if (!link->up) {
+		dial(sim, a, b, sim_between(sim, 20, 500) * MS);
+		return;
+	}
+	for (int class = CONTROL; class <= BULK; class ++) {
+		schedule_pump(sim, a, b, (enum class) class, sim_between(sim, 1, 100) * MS);
+		schedule_pump(sim, b, a, (enum class) class, sim_between(sim, 1, 100) * MS);
+	}
+}
+
+void sim_net_crash(struct sim *sim, uint32_t node)
+{
+	for (uint32_t peer = 1; peer <= sim->node_count; peer++) {
+		struct link *link = peer == node ? NULL : link_of(sim, node, peer);
+
+		if (!link || !link->up) {
+			continue;
+		}
+		if (!link->cut) {
+			flush_part(sim, node, peer, CONTROL);
+			flush_part(sim, node, peer, BULK);
+		}
+		end_link(sim, node, peer, node, true);
+	}
+}
+
+uint64_t sim_net_not_ready(const struct sim_net *net)
+{
+	return net->not_ready;
+}
+
+int sim_net_new(struct sim *sim, struct sim_net **out)
+{
+	struct sim_net *net = calloc(1, sizeof(*net));
+
+	(void)sim;
+	if (!net) {
+		return -ENOMEM;
+	}
+	for (uint32_t a = 0; a <= SIM_NODES_MAX; a++) {
+		for (uint32_t b = 0; b <= SIM_NODES_MAX; b++) {
+			for (int i = 0; i < 4; i++) {
+				struct channel *channel = &net->links[a][b].channels[i / 2][i % 2];
+
+				list_init(&channel->under_way);
+				list_init(&channel->unacked);
+			}
+		}
+	}
+	*out = net;
+	return 0;
+}
+
+void sim_net_free(struct sim_net **net)
+{
+	free(*net);
+	*net = NULL;
+}
+
+void sim_net_opening(struct sim *sim)
+{
+	opening_sim = sim;
+}
+
+/* ---- the contract ---- */
+
+static int net_open(const struct transport_config *config, struct transport **out)
+{
+	struct sim *sim = opening_sim;
+	struct transport *t = calloc(1, sizeof(*t));
+
+	if (!t) {
+		return -ENOMEM;
+	}
+	t->sim = sim;
+	t->config = *config;
+	t->node = config->node;
+	t->slots = calloc(config->slot_count, sizeof(*t->slots));
+	list_init(&t->control.events);
+	list_init(&t->bulk.events);
+	list_init(&t->reads);
+	sim->net->nodes[t->node] = t;
+	*out = t;
+	return 0;
+}
+
+static void queue_free(struct queue *queue)
+{
+	list_for_each_safe(it, after, &queue->events)
+	{
+		free(list_entry(it, struct queued_event, link));
+	}
+}
+
+static void transport_free(struct sim *sim, uint32_t node)
+{
+	struct transport *t = sim->net->nodes[node];
+
+	queue_free(&t->control);
+	queue_free(&t->bulk);
+	list_for_each_safe(it, after, &t->reads)
+	{
+		free(list_entry(it, struct read, link));
+	}
+	free(t->last);
+	free(t->slots);
+	free(t);
+	sim->net->nodes[node] = NULL;
+}
+
+static void net_close(struct transport **t)
+{
+	if (*t) {
+		sim_net_crash((*t)->sim, (*t)->node);
+		transport_free((*t)->sim, (*t)->node);
+		*t = NULL;
+	}
+}
+
+static int net_fd(const struct transport *t)
+{
+	(void)t;
+	return -1;
+}
+
+static uint64_t net_deadline(const struct transport *t)
+{
+	(void)t;
+	return UINT64_MAX;
+}
+
+static struct queued_event *pop(struct queue *queue)
+{
+	struct queued_event *event;
+
+	if (list_empty(&queue->events)) {
+		return NULL;
+	}
+	event = list_entry(queue->events.next, struct queued_event, link);
+	list_remove(&event->link);
+	queue->count--;
+	return event;
+}
+
+/* One control message at a time: its bytes are borrowed until the next poll. */
+static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event *events, int max)
+{
+	struct queued_event *event = pop(&t->control);
+	int count = 0;
+
+	(void)now_ms;
+	free(t->last);
+	t->last = NULL;
+	if (event) {
+		t->last = event;
+		events[count++] = event->event;
+	}
+	while (count < max && count < 16 && (event = pop(&t->bulk))) {
+		events[count++] = event->event;
+		free(event);
+	}
+	if (t->control.count + t->bulk.count > 0) {
+		sim_node_wake(t->sim, t->node, 1);
+	}
+	return count;
+}
+
+static int net_region_add(struct transport *t, uint32_t id, const struct transport_region *region,
+			  uint64_t *key)
+{
+	if (t->regions[id].base) {
+		return -EEXIST;
+	}
+	t->regions[id] = *region;
+	t->generation[id] = sim_random(t->sim) & 0xffffffff;
+	*key = (uint64_t)id << 32 | t->generation[id];
+	return 0;
+}
+
+static void net_region_remove(struct transport *t, uint32_t id)
+{
+	t->regions[id] = (struct transport_region){0};
+}
+
+static int net_slot_post(struct transport *t, uint32_t slot)
+{
+	if (t->slots_count == t->config.slot_count) {
+		sim_fail(t->sim, "node %u posts more slots than there are", t->node);
+		return -ENOSPC;
+	}
+	t->slots[(t->slots_head + t->slots_count++) % t->config.slot_count] = slot;
+	return 0;
+}
+
+static int net_peer_add(struct transport *t, const struct transport_peer *peer)
+{
+	t->peer[peer->node] = true;
+	dial(t->sim, t->node, peer->node, sim_between(t->sim, 1, 300) * MS);
+	return 0;
+}
+
+static void net_peer_remove(struct transport *t, uint32_t node)
+{
+	t->peer[node] = false;
+}
+
+static void net_peer_fence(struct transport *t, uint32_t node)
+{
+	struct link *link = link_of(t->sim, t->node, node);
+
+	end_link(t->sim, t->node, node, t->node, false);
+	if (!link->cut) {
+		dial(t->sim, t->node, node, sim_between(t->sim, 20, 300) * MS);
+	}
+}
+
+static bool linked(struct transport *t, uint32_t node)
+{
+	return node >= 1 && node <= t->sim->node_count && node != t->node &&
+	       link_of(t->sim, t->node, node)->up;
+}
+
+static int net_send_control(struct transport *t, uint32_t node, const void *bytes, size_t size)
+{
+	struct item *item;
+
+	if (!linked(t, node)) {
+		return -ENOTCONN;
+	}
+	if (size > CONTROL_SIZE_MAX) {
+		sim_fail(t->sim, "control message of %zu bytes", size);
+		return -EMSGSIZE;
+	}
+	if (channel_of(t->sim, t->node, node, CONTROL)->count > CONTROL_QUEUE_MAX) {
+		return -ENOBUFS;
+	}
+	item = calloc(1, sizeof(*item) + size);
+	item->size = (uint32_t)size;
+	memcpy(item->bytes, bytes, size);
+	put_under_way(t->sim, t->node, node, CONTROL, item);
+	return 0;
+}
+
+static int net_send_frame(struct transport *t, uint32_t node, const struct transport_seg *segs,
+			  int count, uint64_t cookie)
+{
+	struct item *item;
+
+	if (!linked(t, node)) {
+		return -ENOTCONN;
+	}
+	if (channel_of(t->sim, t->node, node, BULK)->count >= t->config.bulk_depth) {
+		return -ENOBUFS;
+	}
+	item = calloc(1, sizeof(*item));
+	item->seg_count = count;
+	item->cookie = cookie;
+	for (int i = 0; i < count; i++) {
+		item->segs[i] = segs[i];
+		item->size += segs[i].size_bytes;
+	}
+	if (count > FRAME_SEGS_MAX || item->size > t->config.slot_size_bytes) {
+		sim_fail(t->sim, "frame of %u bytes in %d pieces", item->size, count);
+	}
+	put_under_way(t->sim, t->node, node, BULK, item);
+	return 0;
+}
+
+/* Copies if the remote range is there, now. */
+static int read_now(struct transport *t, const struct read *read)
+{
+	struct transport *peer = t->sim->net->nodes[read->node];
+	uint32_t id = (uint32_t)(read->key >> 32);
+	const struct transport_region *from;
+
+	if (id >= TRANSPORT_REGIONS_MAX || peer->generation[id] != (read->key & 0xffffffff)) {
+		return -EACCES;
+	}
+	from = &peer->regions[id];
+	if (!from->base || !from->remote_read || read->offset > from->size_bytes ||
+	    read->into.size_bytes > from->size_bytes - read->offset) {
+		return -EACCES;
+	}
+	memcpy((uint8_t *)t->regions[read->into.region].base + read->into.offset,
+	       (uint8_t *)from->base + read->offset, read->into.size_bytes);
+	return 0;
+}
+
+static struct read *find_read(struct transport *t, uint64_t id)
+{
+	list_for_each(it, &t->reads) {
+		struct read *read = list_entry(it, struct read, link);
+
+		if (read->id == id) {
+			return read;
+		}
+	}
+	return NULL;
+}
+
+static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
+{
+	struct transport *t = sim->net->nodes[node];
+	struct read *read = t ? find_read(t, id) : NULL;
+	struct transport_event event = {.kind = TRANSPORT_READ_DONE};
+	struct link *link;
+
+	if (!read) {
+		return;
+	}
+	link = link_of(sim, node, read->node);
+	if (link->cut) {
+		sim_at(sim, 10 * MS, read_arrived, node, id);
+		return;
+	}
+	event.node = read->node;
+	event.cookie = read->cookie;
+	event.status = read_now(t, read);
+	push(sim, node, BULK, &event, NULL);
+	list_remove(&read->link);
+	free(read);
+}
+
+static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		    const struct transport_seg *into, uint64_t cookie)
+{
+	struct read *read;
+
+	if (!linked(t, node) || !link_of(t->sim, t->node, node)->bulk_up) {
+		return -ENOTCONN;
+	}
+	if (into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
+		sim_fail(t->sim, "READ of %u bytes", into->size_bytes);
+		return -EINVAL;
+	}
+	read = calloc(1, sizeof(*read));
+	*read = (struct read){.id = sim_random(t->sim),
+			      .node = node,
+			      .key = key,
+			      .offset = remote_offset,
+			      .into = *into,
+			      .cookie = cookie};
+	list_append(&t->reads, &read->link);
+	sim_at(t->sim, sim_between(t->sim, 10, 3000) + into->size_bytes / 1000, read_arrived,
+	       t->node, read->id);
+	return 0;
+}
+
+static const char *net_device(const struct transport *t)
+{
+	(void)t;
+	return "simulated";
+}
+
+static int net_peer_stats(const struct transport *t, uint32_t node,
+			  struct transport_peer_stats *out)
+{
+	(void)t;
+	(void)node;
+	*out = (struct transport_peer_stats){0};
+	return 0;
+}
+
+const struct transport_ops transport_simulated = {
+	.name = "simulated",
+	.open = net_open,
+	.close = net_close,
+	.fd = net_fd,
+	.next_deadline_ms = net_deadline,
+	.poll = net_poll,
+	.region_add = net_region_add,
+	.region_remove = net_region_remove,
+	.slot_post = net_slot_post,
+	.peer_add = net_peer_add,
+	.peer_remove = net_peer_remove,
+	.peer_fence = net_peer_fence,
+	.send_control = net_send_control,
+	.send_frame = net_send_frame,
+	.read = net_read,
+	.device = net_device,
+	.peer_stats = net_peer_stats,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The simulated network: transport.h between nodes of one process. Faults are asked for by node ids. */
+#ifndef CORONET_SIM_NET_H
+#define CORONET_SIM_NET_H
+
+#include "tests/sim/sim.h"
+#include "transport.h"
+
+extern const struct transport_ops transport_simulated;
+
+int sim_net_new(struct sim *sim, struct sim_net **out);
+void sim_net_free(struct sim_net **net);
+
+/* The run whose network the next `open` joins: the contract has no room for it. */
+void sim_net_opening(struct sim *sim);
+
+/* The bulk channel breaks; frames delivered but not acknowledged will come again. */
+void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b);
+/* Both channels break: a random part of what was under way arrives, the rest is lost. Redialled unless cut. */
+void sim_net_break(struct sim *sim, uint32_t a, uint32_t b);
+/* Silence: what is sent stays under way; noticed after the ack time-out. */
+void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b);
+void sim_net_heal(struct sim *sim, uint32_t a, uint32_t b);
+/* The daemon's process ends now. Call before its engine is freed. */
+void sim_net_crash(struct sim *sim, uint32_t node);
+/* Frames that found no slot posted: the ring promised too much. */
+uint64_t sim_net_not_ready(const struct sim_net *net);
+
+#endif

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A daemon's engine with a host made of the simulation: durable memory that survives crashes, and programs that join, send, dawdle,
+ * leave and die at random. */
+#include "tests/sim/sim_node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "tests/sim/sim_check.h"
+#include "tests/sim/sim_net.h"
+
+#define SEND_MEMORY (1024u * 1024)
+#define SLOT_SIZE   4096u
+#define SLOTS	    640u
+#define EXTENTS	    (4u * 1024 * 1024)
+#define EAGER_SIZE  3584u
+#define COPY_SIZE   256u
+
+struct host_ctx {
+	struct sim *sim;
+	struct sim_node *node;
+};
+
+static struct host_ctx contexts[SIM_NODES_MAX + 1];
+
+static uint64_t now_ms(const struct sim *sim)
+{
+	return sim_now_us(sim) / MS;
+}
+
+/* ---- turns ---- */
+
+static void turn(struct sim *sim, uint32_t id, uint64_t life)
+{
+	struct sim_node *node = sim->nodes[id];
+	uint64_t deadline;
+	bool more;
+
+	if (!node->up || node->life != life || node->turn_at_us != sim_now_us(sim)) {
+		return;
+	}
+	node->turn_at_us = UINT64_MAX;
+	if (node->paused) {
+		return;
+	}
+	more = engine_turn(node->engine, now_ms(sim));
+	if (engine_failed(node->engine)) {
+		sim_fail(sim, "node %u: the engine gave up", id);
+		return;
+	}
+	deadline = engine_next_deadline_ms(node->engine);
+	if (more || deadline <= now_ms(sim)) {
+		sim_node_wake(sim, id, 20);
+	} else if (deadline != UINT64_MAX) {
+		sim_node_wake(sim, id, deadline * MS - sim_now_us(sim));
+	}
+}
+
+void sim_node_wake(struct sim *sim, uint32_t id, uint64_t delay_us)
+{
+	struct sim_node *node = sim->nodes[id];
+	uint64_t at = sim_now_us(sim) + delay_us;
+
+	if (node->up && at < node->turn_at_us) {
+		node->turn_at_us = at;
+		sim_at(sim, delay_us, turn, id, node->life);
+	}
+}
+
+/* ---- host seam ---- */
+
+static int host_persist(void *ctx, uint64_t ring_seq)
+{
+	struct host_ctx *host = ctx;
+
+	if (ring_seq <= host->node->ring_seq) {
+		sim_fail(host->sim, "node %u: ring sequence goes from %llu to %llu", host->node->id,
+			 (unsigned long long)host->node->ring_seq, (unsigned long long)ring_seq);
+	}
+	host->node->ring_seq = ring_seq;
+	return 0;
+}
+
+struct held {
+	struct list link;
+	struct body *body; /* NULL once the node has died */
+};
+
+static void let_go(struct sim *sim, uint32_t id, uint64_t arg)
+{
+	struct held *held = (struct held *)(uintptr_t)arg;
+
+	if (held->body) {
+		sim->nodes[id]->held_count--;
+		list_remove(&held->link);
+		body_drop(held->body, HOLD_CLIENT);
+		sim_node_wake(sim, id, 1);
+	}
+	free(held);
+}
+
+/* A slow program: keeps the message for a while. */
+static void dawdle(struct sim *sim, struct sim_node *node, struct body *body)
+{
+	struct held *held = calloc(1, sizeof(*held));
+
+	held->body = body;
+	list_append(&node->held, &held->link);
+	node->held_count++;
+	body_hold(body, HOLD_CLIENT);
+	sim_at(sim, sim_between(sim, 1, 200) * MS, let_go, node->id, (uint64_t)(uintptr_t)held);
+}
+
+static void let_all_go(struct sim_node *node)
+{
+	list_for_each_safe(it, after, &node->held)
+	{
+		struct held *held = list_entry(it, struct held, link);
+
+		list_remove(&held->link);
+		body_drop(held->body, HOLD_CLIENT);
+		held->body = NULL;
+	}
+	node->held_count = 0;
+}
+
+static void host_deliver(void *ctx, const struct engine_delivery *delivery)
+{
+	struct host_ctx *host = ctx;
+	struct sim_client *client = &host->node->clients[delivery->client];
+	const uint8_t *bytes = NULL;
+
+	if (delivery->body) {
+		bytes = delivery->body->bytes + (delivery->offset - delivery->body->offset);
+	}
+	if (client->state == CLIENT_CLOSED) {
+		sim_fail(host->sim, "node %u: a message for a closed connection", host->node->id);
+		return;
+	}
+	sim_check_delivered(host->sim, client->stream, delivery->node, delivery->pid, bytes,
+			    delivery->size);
+	if (delivery->body && host->node->held_count < 40 && sim_chance(host->sim, 3)) {
+		dawdle(host->sim, host->node, delivery->body);
+	}
+}
+
+static bool listed(const struct cpg_address *list, uint32_t count, uint32_t node, uint32_t pid)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (list[i].nodeid == node && list[i].pid == pid) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void host_confchg(void *ctx, const struct engine_confchg *confchg)
+{
+	struct host_ctx *host = ctx;
+	struct sim_client *client = &host->node->clients[confchg->client];
+
+	if (client->state == CLIENT_CLOSED) {
+		sim_fail(host->sim, "node %u: a view for a closed connection", host->node->id);
+		return;
+	}
+	sim_check_confchg(host->sim, client->stream, confchg);
+	if (client->state == CLIENT_JOINING &&
+	    listed(confchg->joined, confchg->joined_count, host->node->id, client->pid)) {
+		client->state = CLIENT_JOINED;
+	}
+	if (listed(confchg->left, confchg->left_count, host->node->id, client->pid)) {
+		client->state = CLIENT_OPEN;
+		sim_check_stream_end(host->sim, client->stream, false);
+	}
+}
+
+static void host_totem(void *ctx, uint32_t client, struct ringid ring,
+		       const struct nodeset *members)
+{
+	struct host_ctx *host = ctx;
+
+	if (host->node->clients[client].state == CLIENT_CLOSED) {
+		sim_fail(host->sim, "node %u: a ring event for a closed connection",
+			 host->node->id);
+	}
+	if (!nodeset_has(members, host->node->id) || ring.rep != members->id[0]) {
+		sim_fail(host->sim, "node %u: ring event with a wrong member list", host->node->id);
+	}
+}
+
+static void host_sent(void *ctx, uint32_t client, uint64_t cookie)
+{
+	struct host_ctx *host = ctx;
+	uint32_t pid = (uint32_t)(cookie >> 32);
+
+	if (host->node->clients[client].pid == pid) {
+		host->node->clients[client].unsent -= (uint32_t)cookie;
+	}
+}
+
+static void host_log(void *ctx, int priority, const char *text)
+{
+	struct host_ctx *host = ctx;
+
+	(void)priority;
+	sim_trace(host->sim, "node %u: %s", host->node->id, text);
+}
+
+static void host_state(void *ctx, const struct totem_action *action)
+{
+	struct host_ctx *host = ctx;
+
+	sim_trace(host->sim, "node %u: %s (%s)", host->node->id, totem_state_name(action->state),
+		  totem_reason_name(action->reason));
+}
+
+static void host_ordered(void *ctx, const struct frame_info *info)
+{
+	struct host_ctx *host = ctx;
+
+	sim_check_ordered(host->sim, host->node->id, host->node->life, info);
+}
+
+static void host_configuration(void *ctx, const struct totem_action *action)
+{
+	struct host_ctx *host = ctx;
+
+	if (action->kind == TOTEM_ACT_TRANSITIONAL) {
+		sim_check_transitional(host->sim, host->node->id, host->node->life, action->ring,
+				       action->members);
+	} else {
+		sim_check_regular(host->sim, host->node->id, host->node->life, action->ring,
+				  action->members);
+	}
+}
+
+/* ---- life ---- */
+
+static struct engine_config engine_config(struct sim *sim, const struct sim_node *node)
+{
+	return (struct engine_config){
+		.totem = {.node = node->id,
+			  .token_ms = 300,
+			  .token_retransmit_ms = 60,
+			  .hold_ms = 40,
+			  .join_ms = 30,
+			  .consensus_ms = 400,
+			  .merge_ms = 100,
+			  .fail_recv_const = 2500,
+			  .seqno_unchanged_const = 5,
+			  .window_size = 64,
+			  .max_messages = 20,
+			  .accelerated_window = 10,
+			  .miss_count_const = 2},
+		.pg = {.clients_max = SIM_CLIENTS, .members_max = 512},
+		.slab = {.slot_size_bytes = SLOT_SIZE,
+			 .slot_count = SLOTS,
+			 .extent_bytes = EXTENTS},
+		.eager_size_bytes = EAGER_SIZE,
+		.copy_size_bytes = COPY_SIZE,
+		.ring_seq = node->ring_seq,
+		.incarnation = sim_random(sim),
+	};
+}
+
+static const struct engine_host host_template = {.persist = host_persist,
+						 .deliver = host_deliver,
+						 .confchg = host_confchg,
+						 .totem = host_totem,
+						 .sent = host_sent,
+						 .log = host_log,
+						 .state = host_state,
+						 .ordered = host_ordered,
+						 .configuration = host_configuration};
+
+static struct engine *build_engine(struct sim *sim, struct sim_node *node)
+{
+	struct engine_config config = engine_config(sim, node);
+	struct engine_host host = host_template;
+	struct transport_config net = {.cluster_name = "sim",
+				       .node = node->id,
+				       .incarnation = config.incarnation,
+				       .slot_size_bytes = SLOT_SIZE,
+				       .slot_count = SLOTS,
+				       .bulk_depth = 256};
+	struct transport *transport;
+	struct engine *engine = NULL;
+
+	contexts[node->id] = (struct host_ctx){sim, node};
+	host.ctx = &contexts[node->id];
+	sim_net_opening(sim);
+	if (slab_new(&config.slab, &node->slab) || transport_simulated.open(&net, &transport) ||
+	    engine_new(&config, &host, &transport_simulated, transport, node->slab, &engine)) {
+		sim_fail(sim, "node %u: no engine", node->id);
+	}
+	return engine;
+}
+
+static void client_habit(struct sim *sim, uint32_t id, uint64_t arg);
+
+void sim_node_start(struct sim *sim, uint32_t id)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->up || sim->ending) {
+		return;
+	}
+	sim_trace(sim, "node %u starts", id);
+	node->up = true;
+	node->paused = false;
+	node->life++;
+	node->turn_at_us = UINT64_MAX;
+	node->engine = build_engine(sim, node);
+	if (!node->engine) {
+		return;
+	}
+	for (uint32_t peer = 1; peer <= sim->node_count; peer++) {
+		struct transport_peer entry = {.node = peer};
+
+		if (peer != id) {
+			engine_peer_add(node->engine, &entry);
+		}
+	}
+	engine_start(node->engine, now_ms(sim));
+	sim_node_wake(sim, id, 10);
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		sim_at(sim, sim_between(sim, 1, 500) * MS, client_habit, id, node->life << 8 | i);
+	}
+}
+
+void sim_node_crash(struct sim *sim, uint32_t id)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (!node->up) {
+		return;
+	}
+	sim_trace(sim, "fault: node %u crashes", id);
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		struct sim_client *client = &node->clients[i];
+
+		if (client->state > CLIENT_OPEN) {
+			sim_check_stream_end(sim, client->stream, true);
+		}
+		client->state = CLIENT_CLOSED;
+		client->pid = 0;
+	}
+	sim_net_crash(sim, id);
+	node->up = false;
+	node->life++;
+	let_all_go(node);
+	engine_free(&node->engine);
+	slab_free(&node->slab);
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		free(node->clients[i].memory);
+		node->clients[i].memory = NULL;
+	}
+}
+
+static void resume(struct sim *sim, uint32_t id, uint64_t life)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->up && node->life == life) {
+		sim_trace(sim, "node %u continues", id);
+		node->paused = false;
+		sim_node_wake(sim, id, 1);
+	}
+}
+
+void sim_node_pause(struct sim *sim, uint32_t id, uint64_t for_us)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->up && !node->paused) {
+		sim_trace(sim, "fault: node %u is stopped for %llu ms", id,
+			  (unsigned long long)(for_us / MS));
+		node->paused = true;
+		sim_at(sim, for_us, resume, id, node->life);
+	}
+}
+
+int sim_node_new(struct sim *sim, uint32_t id, struct sim_node **out)
+{
+	struct sim_node *node = calloc(1, sizeof(*node));
+
+	(void)sim;
+	if (!node) {
+		return -ENOMEM;
+	}
+	node->id = id;
+	node->next_pid = 1000;
+	list_init(&node->held);
+	*out = node;
+	return 0;
+}
+
+void sim_node_free(struct sim_node **node)
+{
+	free(*node);
+	*node = NULL;
+}
+
+/* ---- programs ---- */
+
+static void name_of(uint32_t group, struct cpg_name *name)
+{
+	static const char *const names[SIM_GROUPS] = {"alpha", "beta", ""};
+
+	memset(name, 0, sizeof(*name));
+	name->length = (uint32_t)strlen(names[group]);
+	memcpy(name->value, names[group], name->length);
+}
+
+static void client_open(struct sim *sim, struct sim_node *node, uint32_t index)
+{
+	struct sim_client *client = &node->clients[index];
+	struct transport_region memory = {.size_bytes = SEND_MEMORY, .fd = -1, .remote_read = true};
+
+	if (!engine_ready(node->engine) || engine_client_open(node->engine, index, false)) {
+		return;
+	}
+	client->region = 1 + index + SIM_CLIENTS * (uint32_t)(sim_random(sim) % 1000);
+	memory.base = calloc(1, SEND_MEMORY);
+	if (engine_region_add(node->engine, client->region, &memory)) {
+		free(memory.base);
+		engine_client_close(node->engine, index, now_ms(sim));
+		return;
+	}
+	client->memory = memory.base;
+	client->memory_at = 0;
+	client->unsent = 0;
+	client->pid = node->next_pid++;
+	client->state = CLIENT_OPEN;
+}
+
+static void free_memory(void *ctx, uint32_t region)
+{
+	(void)region;
+	free(ctx);
+}
+
+static void client_close(struct sim *sim, struct sim_node *node, uint32_t index)
+{
+	struct sim_client *client = &node->clients[index];
+	uint8_t *memory = client->memory;
+
+	if (client->state > CLIENT_OPEN) {
+		sim_check_stream_end(sim, client->stream, false);
+	}
+	client->state = CLIENT_CLOSED;
+	client->pid = 0;
+	client->memory = NULL;
+	engine_client_close(node->engine, index, now_ms(sim));
+	engine_region_remove(node->engine, client->region, free_memory, memory);
+}
+
+static void client_join(struct sim *sim, struct sim_node *node, uint32_t index)
+{
+	struct sim_client *client = &node->clients[index];
+	uint32_t group = (uint32_t)sim_below(sim, SIM_GROUPS);
+	struct cpg_name name;
+	uint64_t stream;
+
+	name_of(group, &name);
+	stream = sim_check_stream_new(sim, node->id, client->pid, group);
+	client->stream = stream;
+	client->group = group;
+	client->sent = 0;
+	client->state = CLIENT_JOINING;
+	if (engine_join(node->engine, index, client->pid, &name, now_ms(sim)) != CS_OK) {
+		client->state = CLIENT_OPEN;
+		sim_check_stream_end(sim, stream, false);
+	}
+}
+
+static uint64_t message_size(struct sim *sim)
+{
+	uint64_t dice = sim_below(sim, 100);
+
+	if (dice < 70) {
+		return sizeof(struct sim_message) + sim_below(sim, 300);
+	}
+	if (dice < 92) {
+		return sizeof(struct sim_message) +
+		       sim_below(sim, EAGER_SIZE - sizeof(struct sim_message));
+	}
+	return EAGER_SIZE + sim_below(sim, 200 * 1024);
+}
+
+static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
+{
+	static const enum frame_guarantee guarantees[] = {FRAME_AGREED, FRAME_AGREED, FRAME_SAFE,
+							  FRAME_UNORDERED};
+	struct sim_client *client = &node->clients[index];
+	struct sim_message message = {.magic = SIM_MAGIC,
+				      .stream = client->stream,
+				      .number = client->sent + 1,
+				      .size = message_size(sim),
+				      .node = node->id,
+				      .pid = client->pid,
+				      .group = client->group,
+				      .guarantee = guarantees[sim_below(sim, 4)]};
+	uint8_t *at;
+
+	if (client->memory_at + message.size > SEND_MEMORY) {
+		if (client->unsent > 0) {
+			return;
+		}
+		client->memory_at = 0;
+	}
+	at = client->memory + client->memory_at;
+	memcpy(at, &message, sizeof(message));
+	for (uint64_t i = sizeof(message); i < message.size; i++) {
+		at[i] = (uint8_t)(message.number * 31 + message.pid * 7 + i);
+	}
+	client->unsent += message.size;
+	if (engine_mcast(node->engine, index, message.guarantee, client->region, client->memory_at,
+			 message.size, (uint64_t)client->pid << 32 | message.size,
+			 now_ms(sim)) != CS_OK) {
+		client->unsent -= message.size;
+		return;
+	}
+	client->memory_at += message.size;
+	client->sent++;
+	sim_check_sent(sim, client->stream, &message);
+}
+
+static void client_act(struct sim *sim, struct sim_node *node, uint32_t index)
+{
+	struct sim_client *client = &node->clients[index];
+	uint64_t dice = sim_below(sim, 1000);
+
+	if (client->state == CLIENT_CLOSED) {
+		client_open(sim, node, index);
+		return;
+	}
+	if (!sim->calm && dice < 4) {
+		client_close(sim, node, index);
+		return;
+	}
+	if (client->state == CLIENT_OPEN) {
+		client_join(sim, node, index);
+	} else if (!sim->calm && client->state == CLIENT_JOINED && dice < 10) {
+		client->state = CLIENT_LEAVING;
+		engine_leave(node->engine, index, now_ms(sim));
+	} else if (client->state == CLIENT_JOINED || client->state == CLIENT_JOINING) {
+		for (uint64_t burst = sim_below(sim, 12); burst > 0 && !sim->calm; burst--) {
+			client_send(sim, node, index);
+		}
+	}
+}
+
+static void client_habit(struct sim *sim, uint32_t id, uint64_t arg)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (!node->up || node->life != arg >> 8) {
+		return;
+	}
+	if (!node->paused) {
+		client_act(sim, node, arg & 0xff);
+		sim_node_wake(sim, id, 1);
+	}
+	sim_at(sim, sim_between(sim, 1, 60) * MS, client_habit, id, arg);
+}
+
+bool sim_node_quiet(const struct sim_node *node, char *why, size_t size)
+{
+	struct totem_status ring;
+	struct engine_stats stats;
+
+	engine_status(node->engine, &ring, &stats);
+	if (stats.slots_free != SLOTS - SLOTS / 4) {
+		snprintf(why, size, "%u receive slots are still held",
+			 SLOTS - SLOTS / 4 - stats.slots_free);
+		return false;
+	}
+	if (slab_slots_free(node->slab) != SLOTS / 4) {
+		snprintf(why, size, "%u slots of own frames are still held",
+			 SLOTS / 4 - slab_slots_free(node->slab));
+		return false;
+	}
+	if (stats.extents_free_bytes != EXTENTS) {
+		snprintf(why, size, "%llu bytes of extents are still held",
+			 (unsigned long long)(EXTENTS - stats.extents_free_bytes));
+		return false;
+	}
+	return true;
+}
