@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The epoll set, the listener, the guests. */
+#include "shm/shm_io.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shm/shm_greet.h"
+#include "shm/shm_link.h"
+#include "shm/shm_log.h"
+#include "shm/shm_sock.h"
+
+#define SHM_IO_EVENTS 64
+
+int shm_io_watch(struct transport *t, int fd, enum shm_socket which, uint32_t index)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)which << 32 | index};
+
+	if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0) {
+		return 0;
+	}
+	if (errno == EEXIST && epoll_ctl(t->epoll_fd, EPOLL_CTL_MOD, fd, &event) == 0) {
+		return 0;
+	}
+	return -errno;
+}
+
+static void guest_drop(struct shm_guest *guest)
+{
+	close(guest->fd);
+	guest->fd = -1;
+}
+
+static void guest_admit(struct transport *t, int fd)
+{
+	if (!shm_sock_trusted(fd)) {
+		if (t->now_ms >= t->guest_log_ms) {
+			t->guest_log_ms = t->now_ms + 1000;
+			shm_log(&t->config, LOG_WARNING,
+				"shm: refused a connection from another user's process");
+		}
+		close(fd);
+		return;
+	}
+	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
+		struct shm_guest *guest = &t->guests[i];
+
+		if (guest->fd < 0 && shm_io_watch(t, fd, SHM_SOCKET_GUEST, i) == 0) {
+			guest->fd = fd;
+			guest->deadline_ms = t->now_ms + t->config.connect_timeout_ms;
+			return;
+		}
+	}
+	close(fd);
+}
+
+static void listener_ready(struct transport *t)
+{
+	for (int i = 0; i < SHM_GUESTS_MAX; i++) {
+		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0) {
+			return;
+		}
+		guest_admit(t, fd);
+	}
+}
+
+static void guest_ready(struct transport *t, uint32_t index)
+{
+	struct shm_guest *guest = &t->guests[index];
+	struct shm_packet packet;
+	int result;
+
+	if (guest->fd < 0) {
+		return;
+	}
+	result = shm_sock_recv(guest->fd, &packet);
+	if (result == -EAGAIN) {
+		return;
+	}
+	if (result == 0) {
+		if (shm_greet(t, guest->fd, &packet)) {
+			guest->fd = -1;
+		}
+		shm_packet_drop(&packet);
+	}
+	if (guest->fd >= 0) {
+		guest_drop(guest);
+	}
+}
+
+static void socket_ready(struct transport *t, enum shm_socket which, uint32_t index)
+{
+	switch (which) {
+	case SHM_SOCKET_BELL:
+		/* Silenced when there is nothing left to do: shm_bell_sleep. */
+		break;
+	case SHM_SOCKET_LISTEN:
+		listener_ready(t);
+		break;
+	case SHM_SOCKET_GUEST:
+		guest_ready(t, index);
+		break;
+	case SHM_SOCKET_CONTROL:
+	case SHM_SOCKET_BULK:
+	case SHM_SOCKET_PROBE:
+		if (t->peers[index]) {
+			shm_link_socket(t->peers[index], which);
+		}
+		break;
+	}
+}
+
+void shm_io_poll(struct transport *t)
+{
+	struct epoll_event events[SHM_IO_EVENTS];
+	int count = epoll_wait(t->epoll_fd, events, SHM_IO_EVENTS, 0);
+
+	t->io_ms = t->now_ms;
+	for (int i = 0; i < count; i++) {
+		socket_ready(t, (enum shm_socket)(events[i].data.u64 >> 32),
+			     (uint32_t)events[i].data.u64);
+	}
+}
+
+void shm_io_tick(struct transport *t)
+{
+	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
+		if (t->guests[i].fd >= 0 && t->now_ms >= t->guests[i].deadline_ms) {
+			guest_drop(&t->guests[i]);
+		}
+	}
+}
+
+uint64_t shm_io_deadline_ms(const struct transport *t)
+{
+	uint64_t due_ms = SHM_NEVER;
+
+	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
+		if (t->guests[i].fd >= 0 && t->guests[i].deadline_ms < due_ms) {
+			due_ms = t->guests[i].deadline_ms;
+		}
+	}
+	return due_ms;
+}
+
+void shm_io_close(struct transport *t)
+{
+	const int fds[] = {t->listen_fd, t->epoll_fd, t->bell_fd, t->board_fd};
+
+	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
+		if (t->guests[i].fd >= 0) {
+			guest_drop(&t->guests[i]);
+		}
+	}
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+		if (fds[i] >= 0) {
+			close(fds[i]);
+		}
+	}
+}
