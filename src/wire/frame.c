@@ -92,7 +92,8 @@ const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_
 const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at,
 			     struct frame_entry *entry)
 {
-	struct cursor c = cursor_of(frame + *at, *at <= size ? size - *at : 0);
+	size_t start = *at < size ? *at : size;
+	struct cursor c = cursor_of(frame + start, size - start);
 	uint32_t meta_size = cursor_u16(&c);
 	uint16_t zero = cursor_u16(&c);
 	uint32_t payload_size = cursor_u32(&c);
