@@ -38,7 +38,7 @@ code ~ /^[A-Za-z_].*\(/ && code !~ /;[ \t]*$/ {
 		}
 		for (r = 1; r <= rules; r++) {
 			if (file ~ where[r] && index(names[r], " " name " ") &&
-			    !(reason[r] ~ /^only in constructors/ && function_name ~ /_(new|free|init|fini)$/)) {
+			    !(reason[r] ~ /^only in constructors/ && function_name ~ /^make_|_(new|free|init|fini)$/)) {
 				print file ":" line ": " name "(): " reason[r]
 			}
 		}

@@ -15,7 +15,7 @@ sed "s/ *; */$tab/g" >"$work/rules" <<'END'
 ^(src|transport)/  ; atoi atol atoll sscanf; cannot report an error: use strtoul with its checks
 ^(src|transport)/  ; getenv; use secure_getenv: the library runs inside set-user-id programs
 ^(src|transport)/  ; system popen; a shell has no place in a daemon or library
-^src/(totem|pg)/   ; malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup strndup asprintf free; only in constructors and destructors (*_new, *_init; *_free, *_fini)
+^src/(totem|pg)/   ; malloc calloc realloc reallocarray aligned_alloc posix_memalign strdup strndup asprintf free; only in constructors and destructors (make_*, *_new, *_init, *_free, *_fini)
 ^src/(totem|pg|wire|engine)/; time clock clock_gettime gettimeofday timespec_get usleep sleep nanosleep; time is an argument
 ^src/(totem|pg|wire|engine)/; socket connect bind sendmsg recvmsg sendto recvfrom poll epoll_wait; no sockets here
 ^src/(totem|pg|wire|engine)/; printf fprintf vprintf vfprintf puts fputs putchar perror syslog; no output here
