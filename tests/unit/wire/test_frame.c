@@ -136,7 +136,7 @@ static void announce__round_trips_and_is_bounded(void **state)
 	(void)state;
 	frame_announce_encode(&in, bytes);
 	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
-	assert_memory_equal(&in, &out, sizeof(in));
+	assert_true(out.key == 1 && out.offset == 4096 && out.size == 70000 && out.digest == 9);
 	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes) - 1, &out),
 			    "shorter than an announcement");
 	in.size = MESSAGE_SIZE_MAX + 1ull;
