@@ -82,10 +82,14 @@ daemon_start() {
 	supervise "node$1" coronetd -f -c "$RING_CONF" --node "node$1" --run-dir "$run_dir"
 }
 
+node_status() {
+	CORONET_RUN_DIR=$(node_run_dir "$1") coronet-status --json 2>&1
+}
+
 # The one place that knows the status tool's output: prints "RING-ID MEMBER MEMBER..." of an operational node.
 node_ring() {
-	CORONET_RUN_DIR=$(node_run_dir "$1") coronet-status --json 2>/dev/null |
-		jq -er 'select(.state == "operational") | [.ring_id, (.members[] | .nodeid)] | join(" ")'
+	node_status "$1" | jq -er 'select(.state == "operational") |
+		[.ring_id, (.members[] | .nodeid)] | join(" ")' 2>/dev/null
 }
 
 # Whether all nodes given are operational in one ring that has them and nobody else.
@@ -116,7 +120,7 @@ ring_wait() {
 		if supervised_ended "node$i"; then
 			say "the daemon of node $i has ended, status $(cat "$LAB_STATE/node$i.status")"
 		else
-			say "node $i says: $(node_ring "$i" || echo "not operational")"
+			say "node $i says: $(node_status "$i" | head -n 30)"
 		fi
 		log_tail "node$i"
 	done
