@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The adapter: found by the ring address, asked what it can, its queues, its bad news. */
+#ifndef CORONET_VERBS_DEVICE_H
+#define CORONET_VERBS_DEVICE_H
+
+#include "verbs/verbs_int.h"
+
+/* Listens on config.addr; makes protection domain, queues and receive pools on the device that owns it. Errors are logged with what would
+ * help. On failure verbs_device_close undoes what was done. */
+int verbs_device_open(struct transport *t);
+/* All peers are gone before. */
+void verbs_device_close(struct transport *t);
+
+/* The device's asynchronous events are readable. */
+void verbs_device_events(struct transport *t);
+/* The adapter is of no use any more: every link goes down for good, and the log says why. The owner's calls fail from now on. */
+void verbs_device_lost(struct transport *t, const char *why);
+
+#endif
