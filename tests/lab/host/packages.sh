@@ -17,14 +17,15 @@ packages_missing() {
 
 packages_install() {
 	local -a missing
+	local log
 	mapfile -t missing < <(packages_missing "$1")
 	if ((${#missing[@]} == 0)); then
 		return
 	fi
 	say "installing ${missing[*]}"
 	as_root apt-get update -qq >&2 || say "apt-get update failed, trying with the lists there are"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-		"${missing[@]}" >&2 || die "apt-get cannot install: ${missing[*]}"
+	log=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+		"${missing[@]}" 2>&1) || die "apt-get cannot install ${missing[*]}: $log"
 	if [[ $1 == corosync && -d /run/systemd/system ]]; then
 		# Only the program is wanted: no cluster daemon shall run on this machine itself.
 		as_root systemctl disable --now --quiet corosync
