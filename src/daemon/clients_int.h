@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the clients' part of the daemon. Callbacks of the engine only queue, and mark a client for closing (client_doom): the engine must not
+ * be called from inside them. Everything that calls the engine starts in a loop callback or in clients_turn. */
+#ifndef CORONET_DAEMON_CLIENTS_INT_H
+#define CORONET_DAEMON_CLIENTS_INT_H
+
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "daemon/clients.h"
+#include "ipc/memory.h"
+#include "ipc/shared.h"
+#include "ipc/socket.h"
+
+enum client_state {
+	CLIENT_NEW,  /* has not said hello */
+	CLIENT_OPEN, /* a program: the engine knows it */
+	CLIENT_TOOL,
+	CLIENT_CLOSED, /* waits for its memory to be freed */
+};
+
+/* Send memory. It outlives its client until the last message in it is released. */
+struct region {
+	struct list link;	 /* in its client's, or on its own */
+	struct clients *clients; /* NULL when they are gone */
+	struct client *client;	 /* NULL when it is gone */
+	uint32_t id;		 /* the engine's number */
+	uint64_t serial;	 /* the clients' number, never used twice */
+	struct ipc_memory memory;
+	uint64_t pinned_bytes; /* messages in it that clients have not read */
+};
+
+/* Memory that messages of a slow client were copied into. */
+struct chunk {
+	struct list link;
+	struct client *client;
+	uint64_t serial;
+	struct ipc_memory memory;
+	uint64_t used; /* bytes from the start */
+	uint32_t live; /* messages that the client has not read */
+	bool announced;
+};
+
+/* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds memory. */
+struct event {
+	struct list link;
+	struct ipc_event head;
+	struct body *body;   /* held, or NULL */
+	struct chunk *chunk; /* where it was copied to, or NULL */
+	uint64_t end;	     /* position in the ring behind it */
+	uint64_t at;	     /* bytes of data that are in the ring already */
+	uint64_t data_size;
+	uint8_t data[]; /* group and inline payload; or lists */
+};
+
+struct client {
+	struct list link;   /* in clients.all or clients.closed */
+	struct list active; /* in clients.active, or on its own */
+	struct clients *clients;
+	enum client_state state;
+	const char *doom; /* why it will be closed; NULL: it will not */
+	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
+	struct ucred cred;
+	uint32_t number; /* the engine's */
+	uint32_t serial; /* tells cookies of earlier clients with the same number from ours */
+	int request_fd, event_fd, side_fd;
+	bool request_watched, side_watched, event_watched;
+	struct ipc_memory shared;
+
+	/* sends */
+	uint64_t taken;
+	uint64_t completed;
+	uint32_t lent; /* messages whose memory the engine has */
+	bool stalled;  /* the engine had no room */
+	bool unread;   /* more in the ring than one turn takes */
+	struct list regions;
+	uint64_t regions_size;
+	uint32_t regions_count;
+
+	/* the request that waits until the sends before it are taken */
+	bool asked;
+	struct ipc_request request;
+	uint64_t request_after; /* value of `taken` */
+
+	/* events */
+	struct ipc_event_writer writer;
+	struct list queue;
+	struct list in_ring;
+	uint64_t queued_bytes; /* of our memory */
+	uint64_t spilled_bytes;
+	uint32_t held;	    /* bodies, queued or in the ring */
+	uint32_t ring_held; /* bodies in the ring */
+	uint64_t ring_held_bytes;
+	uint64_t wake_at;
+	bool side_full;	  /* an announcement waits for room in the side socket */
+	bool signal_full; /* a byte waits for room in the event socket */
+	struct list chunks;
+	uint64_t known[TRANSPORT_REGIONS_MAX / 64]; /* regions that were announced */
+};
+
+struct clients {
+	struct clients_config config;
+	struct clients_loop loop;
+	struct engine *engine;
+	char *run_dir;
+	int listener;
+	int spare_fd; /* given up for a moment to tell a client that there are no descriptors left */
+	struct list all;
+	struct list active;
+	struct list closed;
+	struct client *by_number[PG_CLIENTS_MAX];
+	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
+	uint32_t region_hint;
+	uint32_t serial;
+	uint64_t region_serial;
+	uint32_t connections, tools;
+	uint32_t pinned_slots;	      /* slots that clients keep */
+	uint64_t pinned_extent_bytes; /* extents likewise */
+	uint64_t pinned_send_bytes;   /* send memory likewise */
+	struct clients_stats stats;
+};
+
+__attribute__((format(printf, 3, 4))) void clients_log(const struct clients *clients, int priority,
+						       const char *format, ...);
+
+/* clients.c */
+void client_doom(struct client *client, const char *reason);
+/* No fault of its own: it is closed once what it sent is taken. */
+void client_end(struct client *client);
+void client_activate(struct client *client);
+uint64_t clients_now(const struct clients *clients);
+
+/* clients_listen.c */
+int clients_listen(struct clients *clients);
+void clients_unlisten(struct clients *clients);
+
+/* clients_hello.c: answers the first packet; afterwards the client is open or doomed */
+void client_hello(struct client *client, const struct ipc_request *request);
+
+/* clients_request.c */
+void client_request_ready(void *client, short revents);
+/* Carries out the waiting request if its turn has come. */
+void client_request_pump(struct client *client);
+/* Dooms the client when the packet cannot be sent: it has at most one answer to come. */
+void client_reply(struct client *client, enum ipc_kind kind, cs_error_t status, uint64_t value,
+		  const void *data, uint64_t data_size, const struct ipc_fds *fds);
+
+/* clients_query.c: requests that only look */
+void client_query(struct client *client, const struct ipc_request *request);
+
+/* clients_send.c */
+/* Gives the engine what it takes, a bounded number at a time. */
+void client_sends_pump(struct client *client);
+/* Everything published so far, or -1 when the client claims the impossible (it is doomed then). */
+int64_t client_sends_published(struct client *client);
+
+/* clients_region.c */
+void client_region_new(struct client *client, const struct ipc_request *request);
+void client_region_free(struct client *client, const struct ipc_request *request);
+struct region *client_region(const struct client *client, uint64_t serial);
+/* The client is going: its regions stay until the ring has let go of them. */
+void client_regions_close(struct client *client);
+/* Tells the client of memory that events will name. 0; -EAGAIN: later; else it cannot be told. */
+int client_announce(struct client *client, uint64_t serial, const struct ipc_memory *memory);
+/* The same for send memory; once per client. */
+int client_announce_region(struct client *client, const struct region *region);
+
+/* clients_event.c */
+struct event *client_event_new(struct client *client, enum ipc_event_kind kind, uint64_t data_size);
+void client_event_free(struct client *client, struct event *event);
+void client_event_queue(struct client *client, struct event *event);
+void client_events_close(struct client *client);
+
+/* clients_ring.c */
+/* Sees what was read, writes what fits, wakes the program. */
+void client_events_pump(struct client *client);
+/* Decides when the client has to ring a bell. True when that point has passed already. */
+bool client_events_arm(struct client *client, bool urgent);
+void client_side_ready(void *client, short revents);
+
+/* clients_hold.c: bodies that clients keep, and what may not be kept */
+void client_hold(struct client *client, struct event *event, struct body *body);
+void client_release(struct client *client, struct event *event);
+/* False: this payload has to be copied out at once. */
+bool client_may_hold(const struct client *client, const struct body *body);
+/* Most of what clients may keep is kept: queued messages should be copied out. */
+bool clients_pressed(const struct clients *clients);
+/* It is time to know what was read: some message may be waiting for that memory. */
+bool clients_short(const struct clients *clients);
+/* Copies queued messages out while there is pressure, a bounded amount at a time. True: there is more to copy. */
+bool clients_relieve(struct clients *clients);
+
+/* clients_spill.c */
+/* Moves the event's payload into memory of the client's own. -ENOMEM and what memfd_create(2) said. */
+int client_spill(struct client *client, struct event *event, const void *payload);
+void chunk_drop(struct chunk *chunk);
+void client_chunks_close(struct client *client);
+
+#endif

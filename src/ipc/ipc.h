@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The contract between libcpg and the daemon: packets on the request socket, and the layout of the memory that both map. docs/clients.md
+ * tells the whole story. Library and daemon are built together; IPC_VERSION guards against a mixture.
+ *
+ * Three sockets per connection:
+ *   request  SOCK_SEQPACKET: one struct ipc_request there, one struct ipc_reply (with data and descriptors) back
+ *   event    SOCK_STREAM, the descriptor that programs poll: one byte daemon -> client while events wait; nothing else, ever
+ *   side     SOCK_SEQPACKET: daemon -> client struct ipc_region with a descriptor; client -> daemon one-byte bells */
+#ifndef CORONET_IPC_H
+#define CORONET_IPC_H
+
+#include <stdint.h>
+
+#include <corosync/cpg.h>
+
+#include "base/limits.h"
+
+#define IPC_MAGIC	0x43525043u
+#define IPC_VERSION	1u
+#define IPC_SOCKET_NAME "cpg.sock"
+
+/* --- Requests ---------------------------------------------------------------------------------- */
+
+enum ipc_kind {
+	IPC_HELLO = 1, /* value: IPC_MAGIC << 32 | IPC_VERSION; arg: enum ipc_hello */
+	IPC_JOIN,      /* name, pid */
+	IPC_LEAVE,     /* - */
+	IPC_MEMBERS,   /* name, value: most entries wanted; data: struct cpg_address[] */
+	IPC_LOCAL,     /* reply value: node id */
+	IPC_ITERATE, /* arg: cpg_iteration_type_t, name; data: struct cpg_iteration_description_t[] */
+	IPC_REGION_NEW,	 /* value: bytes; reply value: region, descriptor: its memory */
+	IPC_REGION_FREE, /* value: region; no reply */
+	IPC_FINALIZE,	 /* reply when all earlier sends are taken; then the connection ends */
+	IPC_STATUS,	 /* data: text of the daemon's choice */
+};
+#define IPC_KINDS 10
+
+/* What a connection is for. */
+enum ipc_hello {
+	IPC_HELLO_CLIENT = 0,
+	IPC_HELLO_CLIENT_INITIAL = 1, /* CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF */
+	IPC_HELLO_TOOL =
+		2, /* MEMBERS, LOCAL, ITERATE and STATUS only; also before there is a ring */
+};
+
+struct ipc_request {
+	uint32_t kind;
+	uint32_t arg;
+	uint64_t value;
+	uint32_t pid;
+	struct cpg_name name;
+};
+_Static_assert(sizeof(struct ipc_request) == 152, "packets have one size");
+
+/* Followed by data_size bytes in the packet, unless the data is in the descriptor (IPC_IN_MEMFD). */
+struct ipc_reply {
+	uint32_t kind;
+	uint32_t status; /* cs_error_t */
+	uint64_t value;
+	uint64_t data_size; /* bytes */
+	uint32_t flags;
+	uint32_t zero;
+};
+#define IPC_IN_MEMFD  1u
+#define IPC_REPLY_MAX 8192u /* a whole packet */
+#define IPC_DATA_MAX  (IPC_REPLY_MAX - (uint32_t)sizeof(struct ipc_reply))
+#define IPC_FDS_MAX   4
+
+/* Data of the reply to IPC_HELLO_CLIENT; descriptors: event socket, side socket, shared memory, slab. */
+struct ipc_welcome {
+	uint32_t node;
+	uint32_t zero;
+	uint64_t slab_size; /* bytes */
+};
+
+/* On the side socket, with one descriptor: the memory that events call `region` from now on. */
+struct ipc_region {
+	uint64_t region;
+	uint64_t size; /* bytes */
+};
+
+/* --- Shared memory ------------------------------------------------------------------------------ */
+
+/* One index, alone on its cache line. Who writes it is said below; everything that the client can write is hostile to the daemon. */
+struct ipc_line {
+	uint64_t value;
+	uint64_t pad[7];
+};
+
+struct ipc_indexes {
+	struct ipc_line sends_published; /* client: descriptors written, ever */
+	struct ipc_line sends_taken;	 /* daemon: descriptors read, ever */
+	struct ipc_line sends_asleep; /* daemon 1: ring a bell after publishing; client 0: rung */
+	struct ipc_line completions_published; /* daemon: tokens written, ever */
+	struct ipc_line events_published;      /* daemon: bytes written, ever */
+	struct ipc_line events_consumed;       /* client: bytes read, ever */
+	struct ipc_line
+		events_signalled; /* daemon 1: a byte is on its way; client 0: asks for the next */
+	struct ipc_line
+		events_wake_at; /* daemon: ring a bell when consumed reaches this; UINT64_MAX: never */
+};
+
+/* A message in send memory. */
+struct ipc_send {
+	uint64_t region; /* 0 when empty */
+	uint64_t offset;
+	uint64_t size;
+	uint32_t
+		token; /* comes back through the completions when the memory is free again; unused when empty */
+	uint32_t guarantee; /* enum frame_guarantee's values, which are cpg_guarantee_t's */
+};
+_Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
+
+#define IPC_SENDS 2048u /* descriptors in the ring; a power of two */
+#define IPC_COMPLETIONS \
+	4096u /* messages whose memory a client may have lent at a time; a power of two */
+#define IPC_EVENT_BYTES	   (256u * 1024) /* a power of two */
+
+#define IPC_SENDS_AT	   4096u
+#define IPC_COMPLETIONS_AT (IPC_SENDS_AT + IPC_SENDS * (uint32_t)sizeof(struct ipc_send))
+#define IPC_EVENTS_AT	   (IPC_COMPLETIONS_AT + IPC_COMPLETIONS * 4u)
+#define IPC_SHARED_SIZE	   (IPC_EVENTS_AT + IPC_EVENT_BYTES)
+_Static_assert(sizeof(struct ipc_indexes) <= IPC_SENDS_AT, "indexes have a page");
+_Static_assert(IPC_SHARED_SIZE % 4096 == 0, "whole pages");
+
+/* --- Events -------------------------------------------------------------------------------------- */
+
+/* Region 0 of events is the slab; others are announced on the side socket before they are used. Numbers are never used twice. */
+#define IPC_REGION_SLAB 0u
+
+enum ipc_event_kind {
+	IPC_EVENT_PAD = 1, /* nothing: the ring's end comes sooner than the next record's */
+	IPC_EVENT_MESSAGE, /* payload: region, offset, length */
+	IPC_EVENT_INLINE,  /* payload: behind the group's name */
+	IPC_EVENT_CONFCHG, /* a part of a struct ipc_confchg with its lists */
+	IPC_EVENT_TOTEM,   /* a part of a struct ipc_totem with its list */
+	IPC_EVENT_GONE,	   /* region is not used any more; not an event that anyone waits for */
+};
+
+/* One record in the event ring: this, `data_size` bytes, zeros up to a multiple of 8. Records are contiguous. */
+struct ipc_event {
+	uint32_t size; /* of the whole record */
+	uint16_t kind;
+	uint16_t group_size; /* MESSAGE, INLINE: the data begins with the group's name */
+	uint32_t node;
+	uint32_t pid;
+	uint64_t region;
+	uint64_t offset; /* MESSAGE: in the region; CONFCHG, TOTEM: of this part in the whole */
+	uint64_t length; /* MESSAGE, INLINE: of the payload; CONFCHG, TOTEM: of the whole */
+	uint32_t data_size;
+	uint32_t zero;
+};
+_Static_assert(sizeof(struct ipc_event) == 48, "shared layout");
+
+/* Data of one record at most; longer events come in parts. */
+#define IPC_EVENT_DATA_MAX 16384u
+
+/* Followed by member, left and joined addresses. */
+struct ipc_confchg {
+	uint32_t members_count, left_count, joined_count;
+	struct cpg_name group;
+};
+
+/* Followed by node ids. */
+struct ipc_totem {
+	uint64_t ring_seq;
+	uint32_t ring_node;
+	uint32_t count;
+};
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rings in the memory that client and daemon share. Each side keeps the truth about its own indexes in private memory and only
+ * publishes it; what the other side can write is read once, into a local, and checked. All indexes only grow. */
+#ifndef CORONET_IPC_SHARED_H
+#define CORONET_IPC_SHARED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "ipc/ipc.h"
+
+static inline struct ipc_indexes *ipc_indexes(void *shared)
+{
+	return (struct ipc_indexes *)shared;
+}
+
+static inline uint64_t ipc_load(const struct ipc_line *line)
+{
+	return __atomic_load_n(&line->value, __ATOMIC_ACQUIRE);
+}
+
+static inline void ipc_store(struct ipc_line *line, uint64_t value)
+{
+	__atomic_store_n(&line->value, value, __ATOMIC_RELEASE);
+}
+
+/* For the pairs "I publish, then look whether you sleep" and "I go to sleep, then look whether you published": in one total order. */
+static inline uint64_t ipc_load_ordered(const struct ipc_line *line)
+{
+	return __atomic_load_n(&line->value, __ATOMIC_SEQ_CST);
+}
+
+static inline uint64_t ipc_exchange(struct ipc_line *line, uint64_t value)
+{
+	return __atomic_exchange_n(&line->value, value, __ATOMIC_SEQ_CST);
+}
+
+static inline struct ipc_send *ipc_send_at(void *shared, uint64_t index)
+{
+	return (struct ipc_send *)((char *)shared + IPC_SENDS_AT) + (index & (IPC_SENDS - 1));
+}
+
+static inline uint32_t *ipc_completion_at(void *shared, uint64_t index)
+{
+	return (uint32_t *)((char *)shared + IPC_COMPLETIONS_AT) + (index & (IPC_COMPLETIONS - 1));
+}
+
+/* --- The event ring, daemon's side: a byte ring of contiguous records --- */
+
+struct ipc_event_writer {
+	void *shared;
+	uint64_t written;  /* bytes, ever */
+	uint64_t consumed; /* as last seen and found plausible */
+};
+
+/* Looks how far the client is. False when the client claims what cannot be. */
+bool ipc_events_look(struct ipc_event_writer *writer);
+/* Writes a record and publishes it; event->size is set. False when there is no room now. data_size <= IPC_EVENT_DATA_MAX. */
+bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data);
+/* Room for the data of one more record at least this long, counting what may be lost at the ring's end. */
+bool ipc_events_room(const struct ipc_event_writer *writer, uint32_t data_size);
+
+/* --- The event ring, client's side --- */
+
+struct ipc_event_reader {
+	void *shared;
+	uint64_t read;	    /* bytes, ever */
+	uint64_t published; /* as last seen */
+};
+
+enum ipc_read {
+	IPC_READ_EMPTY,
+	IPC_READ_EVENT,
+	IPC_READ_CORRUPT
+};
+
+/* The next record that is not padding: its head is copied, its data stays in the ring until ipc_events_consume. */
+enum ipc_read ipc_events_peek(struct ipc_event_reader *reader, struct ipc_event *event,
+			      const uint8_t **data);
+/* Gives the record's place back. True: the daemon wants a bell. */
+bool ipc_events_consume(struct ipc_event_reader *reader, const struct ipc_event *event);
+/* True when nothing is there; sees everything published before the call, in the total order of the flags. */
+bool ipc_events_empty(const struct ipc_event_reader *reader);
+
+#endif

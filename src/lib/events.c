@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Takes events out of the shared ring, and keeps the event socket readable exactly while some wait.
+ *
+ * The flag `events_signalled` and the bytes in the event socket: the daemon sends a byte when it turns the flag on. Whoever finds the ring
+ * empty turns the flag off, which leaves a byte that stands for nothing (`owed`), looks again, and reads what is owed. */
+#include "lib/events.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/region_map.h"
+
+#define SPARE_MAX_BYTES (1024u * 1024)
+
+void events_init(struct events *events)
+{
+	pthread_mutex_init(&events->lock, NULL);
+	list_init(&events->regions);
+}
+
+void events_fini(struct events *events)
+{
+	free(events->partial);
+	while (events->spare) {
+		struct scratch *scratch = events->spare;
+
+		events->spare = scratch->next;
+		free(scratch);
+	}
+	region_map_fini(events);
+	pthread_mutex_destroy(&events->lock);
+}
+
+static void scratch_put(struct events *events, struct scratch *scratch)
+{
+	if (scratch && scratch->capacity <= SPARE_MAX_BYTES) {
+		scratch->next = events->spare;
+		events->spare = scratch;
+	} else {
+		free(scratch);
+	}
+}
+
+static struct scratch *scratch_take(struct events *events, uint64_t size)
+{
+	struct scratch *scratch = events->spare;
+	size_t capacity = size < 4096 ? 4096 : size;
+
+	if (scratch) {
+		events->spare = scratch->next;
+		if (scratch->capacity >= size) {
+			return scratch;
+		}
+		free(scratch);
+	}
+	if (size > SIZE_MAX - sizeof(*scratch)) {
+		return NULL;
+	}
+	scratch = malloc(sizeof(*scratch) + capacity);
+	if (scratch) {
+		scratch->capacity = capacity;
+	}
+	return scratch;
+}
+
+static void consume(struct instance *instance, const struct ipc_event *event)
+{
+	if (ipc_events_consume(&instance->events.reader, event)) {
+		instance_bell(instance);
+	}
+}
+
+static enum next as_next(int err)
+{
+	return err == -ENOMEM ? NEXT_NO_MEMORY : NEXT_CORRUPT;
+}
+
+static enum next take_payload(struct instance *instance, const struct ipc_event *event,
+			      const uint8_t *payload, struct incoming *in)
+{
+	in->size = event->length;
+	if (event->length == 0 || !instance->model.cpg_deliver_fn) {
+		return NEXT_EVENT;
+	}
+	in->scratch = scratch_take(&instance->events, event->length);
+	if (!in->scratch) {
+		return NEXT_NO_MEMORY;
+	}
+	memcpy(in->scratch->bytes, payload, event->length);
+	return NEXT_EVENT;
+}
+
+static enum next take_message(struct instance *instance, const struct ipc_event *event,
+			      const uint8_t *data, struct incoming *in)
+{
+	const uint8_t *payload = data + event->group_size;
+	int err = 0;
+	enum next next;
+
+	if (event->kind == IPC_EVENT_MESSAGE && event->length > 0) {
+		err = region_map_find(instance, event->region, event->offset, event->length,
+				      &payload);
+	} else if (event->length > event->data_size - event->group_size) {
+		err = -EBADMSG;
+	}
+	if (err) {
+		return as_next(err);
+	}
+	in->node = event->node;
+	in->pid = event->pid;
+	in->group.length = event->group_size;
+	memset(in->group.value, 0, sizeof(in->group.value));
+	memcpy(in->group.value, data, event->group_size);
+	next = take_payload(instance, event, payload, in);
+	if (next == NEXT_EVENT) {
+		consume(instance, event);
+	}
+	return next;
+}
+
+/* NEXT_NONE: there is more to come of it. */
+static enum next take_part(struct instance *instance, const struct ipc_event *event,
+			   const uint8_t *data, struct incoming *in)
+{
+	struct events *events = &instance->events;
+
+	if (event->offset != events->partial_size || event->length < event->offset ||
+	    event->data_size > event->length - event->offset) {
+		return NEXT_CORRUPT;
+	}
+	if (event->offset == 0 && !events->partial) {
+		events->partial = scratch_take(events, event->length);
+		if (!events->partial) {
+			return NEXT_NO_MEMORY;
+		}
+	}
+	if (!events->partial || events->partial->capacity < event->length) {
+		return NEXT_CORRUPT;
+	}
+	memcpy((uint8_t *)events->partial->bytes + event->offset, data, event->data_size);
+	events->partial_size += event->data_size;
+	consume(instance, event);
+	if (events->partial_size < event->length) {
+		return NEXT_NONE;
+	}
+	in->scratch = events->partial;
+	in->size = events->partial_size;
+	events->partial = NULL;
+	events->partial_size = 0;
+	return NEXT_EVENT;
+}
+
+/* NEXT_NONE: it was nothing that a program waits for. */
+static enum next take(struct instance *instance, const struct ipc_event *event, const uint8_t *data,
+		      struct incoming *in)
+{
+	in->kind = (enum ipc_event_kind)event->kind;
+	switch (in->kind) {
+	case IPC_EVENT_MESSAGE:
+	case IPC_EVENT_INLINE:
+		return take_message(instance, event, data, in);
+	case IPC_EVENT_CONFCHG:
+	case IPC_EVENT_TOTEM:
+		return take_part(instance, event, data, in);
+	case IPC_EVENT_GONE:
+		region_map_drop(instance, event->region);
+		consume(instance, event);
+		return NEXT_NONE;
+	case IPC_EVENT_PAD:
+		break;
+	}
+	return NEXT_CORRUPT;
+}
+
+/* False when the daemon has closed its end. */
+static bool read_owed(struct instance *instance)
+{
+	struct events *events = &instance->events;
+	bool owed = events->owed > 0;
+	char bytes[64];
+	size_t want = 1;
+	ssize_t got;
+
+	if (owed) {
+		want = (uint64_t)events->owed < sizeof(bytes) ? (size_t)events->owed
+							      : sizeof(bytes);
+	}
+	do {
+		got = recv(instance->event_fd, bytes, want, MSG_DONTWAIT | (owed ? 0 : MSG_PEEK));
+	} while (got < 0 && errno == EINTR);
+	if (got > 0 && owed) {
+		events->owed -= got;
+	}
+	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
+/* Called when the ring was seen empty: NEXT_NONE when it really is and the socket says so, NEXT_EVENT when it should be looked at again.
+ * The byte of a flag that was turned off too early stands for the new events. */
+static enum next quiet(struct instance *instance)
+{
+	struct events *events = &instance->events;
+	struct ipc_line *signalled = &ipc_indexes(instance->shared)->events_signalled;
+	bool cleared = ipc_load(signalled) && ipc_exchange(signalled, 0);
+
+	events->owed += cleared;
+	if (!ipc_events_empty(&events->reader)) {
+		if (cleared && !ipc_exchange(signalled, 1)) {
+			events->owed--;
+		}
+		return NEXT_EVENT;
+	}
+	if (read_owed(instance)) {
+		return NEXT_NONE;
+	}
+	if (!ipc_events_empty(&events->reader)) {
+		return NEXT_EVENT;
+	}
+	if (!instance_flag(&instance->finalizing)) {
+		instance_set(&instance->dead);
+	}
+	return NEXT_GONE;
+}
+
+/* After an event was taken: when it was the last, the socket must say so before the callback polls it. */
+static void settle(struct instance *instance)
+{
+	struct events *events = &instance->events;
+	const uint8_t *data;
+	struct ipc_event event;
+	enum ipc_read read;
+
+	while ((read = ipc_events_peek(&events->reader, &event, &data)) == IPC_READ_EVENT &&
+	       event.kind == IPC_EVENT_GONE) {
+		region_map_drop(instance, event.region);
+		consume(instance, &event);
+	}
+	if (read == IPC_READ_EMPTY) {
+		quiet(instance);
+	}
+}
+
+enum next events_next(struct instance *instance, struct incoming *in)
+{
+	struct events *events = &instance->events;
+	enum next next = NEXT_NONE;
+	const uint8_t *data;
+	struct ipc_event event;
+	bool again = true;
+
+	in->scratch = NULL;
+	in->size = 0;
+	pthread_mutex_lock(&events->lock);
+	while (again) {
+		switch (ipc_events_peek(&events->reader, &event, &data)) {
+		case IPC_READ_EVENT:
+			next = take(instance, &event, data, in);
+			again = next == NEXT_NONE;
+			break;
+		case IPC_READ_EMPTY:
+			next = quiet(instance);
+			again = next == NEXT_EVENT;
+			break;
+		case IPC_READ_CORRUPT:
+			next = NEXT_CORRUPT;
+			again = false;
+			break;
+		}
+	}
+	if (next == NEXT_EVENT) {
+		settle(instance);
+	}
+	pthread_mutex_unlock(&events->lock);
+	return next;
+}
+
+void events_done(struct instance *instance, struct incoming *in)
+{
+	if (in->scratch) {
+		pthread_mutex_lock(&instance->events.lock);
+		scratch_put(&instance->events, in->scratch);
+		pthread_mutex_unlock(&instance->events.lock);
+		in->scratch = NULL;
+	}
+}
+
+void events_wait(struct instance *instance)
+{
+	struct pollfd event = {.fd = instance->event_fd, .events = POLLIN};
+
+	poll(&event, 1, -1);
+}

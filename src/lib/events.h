@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The events of one connection, taken one at a time out of the shared ring. Thread-safe. */
+#ifndef CORONET_LIB_EVENTS_H
+#define CORONET_LIB_EVENTS_H
+
+#include "lib/instance.h"
+
+enum next {
+	NEXT_EVENT,
+	NEXT_NONE,	/* nothing waits */
+	NEXT_GONE,	/* nothing waits, and nothing will: the daemon has closed the connection */
+	NEXT_CORRUPT,	/* what waits makes no sense */
+	NEXT_NO_MEMORY, /* the event stays where it is */
+};
+
+/* An event that the daemon has forgotten already: all of it is in memory of this process. */
+struct incoming {
+	enum ipc_event_kind kind;
+	struct cpg_name group; /* messages */
+	uint32_t node;	       /* messages */
+	uint32_t pid;	       /* messages */
+	struct scratch *
+		scratch; /* the payload, or a struct ipc_confchg or ipc_totem with its lists; NULL when empty */
+	uint64_t size; /* bytes of it */
+};
+
+void events_init(struct events *events);
+void events_fini(struct events *events);
+
+/* Never waits. After NEXT_EVENT the scratch is the caller's until events_done. */
+enum next events_next(struct instance *instance, struct incoming *incoming);
+void events_done(struct instance *instance, struct incoming *incoming);
+/* Returns when something may be there, or the connection is down. */
+void events_wait(struct instance *instance);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages into the ring of descriptors. A thread reserves a place and memory, copies, and publishes; long copies are made without the lock,
+ * so that they do not hold up other threads. */
+#include "lib/sending.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "lib/send_memory.h"
+
+/* Copies up to this many bytes are over before a lock could change hands. */
+#define COPY_LOCKED_MAX_BYTES 16384u
+
+void sending_init(struct sending *sending)
+{
+	pthread_mutex_init(&sending->lock, NULL);
+	list_init(&sending->regions);
+}
+
+void sending_fini(struct sending *sending)
+{
+	send_memory_fini(sending);
+	pthread_mutex_destroy(&sending->lock);
+}
+
+cs_error_t sending_prepare(struct instance *instance)
+{
+	cs_error_t error = CS_OK;
+
+	pthread_mutex_lock(&instance->sending.lock);
+	if (list_empty(&instance->sending.regions)) {
+		error = send_memory_add(instance, SEND_MEMORY_COMMON_BYTES);
+	}
+	pthread_mutex_unlock(&instance->sending.lock);
+	return error;
+}
+
+bool sending_allow(struct instance *instance, bool joined)
+{
+	bool before;
+
+	pthread_mutex_lock(&instance->sending.lock);
+	before = instance->sending.joined;
+	instance->sending.joined = joined;
+	pthread_mutex_unlock(&instance->sending.lock);
+	return before;
+}
+
+static bool ring_full(struct instance *instance)
+{
+	struct sending *sending = &instance->sending;
+	uint64_t taken = ipc_load(&ipc_indexes(instance->shared)->sends_taken);
+
+	return sending->published + sending->reserved - taken >= IPC_SENDS;
+}
+
+bool sending_full(struct instance *instance)
+{
+	bool full;
+
+	pthread_mutex_lock(&instance->sending.lock);
+	send_memory_reclaim(instance);
+	full = ring_full(instance) || send_memory_full(instance);
+	pthread_mutex_unlock(&instance->sending.lock);
+	return full;
+}
+
+/* A dead daemon takes nothing, which looks like a busy one; the system is asked now and then. */
+static bool daemon_gone(struct instance *instance)
+{
+	struct timespec now;
+	uint64_t now_ms;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (now_ms == instance->sending.checked_at_ms) {
+		return instance_flag(&instance->dead);
+	}
+	instance->sending.checked_at_ms = now_ms;
+	return !instance_alive(instance);
+}
+
+static void wake_daemon(struct instance *instance)
+{
+	struct ipc_line *asleep = &ipc_indexes(instance->shared)->sends_asleep;
+
+	if (ipc_load_ordered(asleep) && ipc_exchange(asleep, 0)) {
+		instance_bell(instance);
+	}
+}
+
+/* With the lock held. On success a place in the ring is reserved, and memory unless the message is empty. */
+static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *token)
+{
+	struct sending *sending = &instance->sending;
+	cs_error_t error = CS_OK;
+
+	if (daemon_gone(instance)) {
+		return CS_ERR_LIBRARY;
+	}
+	if (!sending->joined) {
+		return CS_ERR_NOT_EXIST;
+	}
+	send_memory_reclaim(instance);
+	if (ring_full(instance)) {
+		error = CS_ERR_TRY_AGAIN;
+	} else if (size > 0) {
+		error = send_memory_take(instance, size, token);
+	}
+	if (error == CS_OK) {
+		sending->reserved++;
+	}
+	return error;
+}
+
+static void gather(uint8_t *to, const struct iovec *pieces, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (pieces[i].iov_len > 0) {
+			memcpy(to, pieces[i].iov_base, pieces[i].iov_len);
+			to += pieces[i].iov_len;
+		}
+	}
+}
+
+static void copy(struct instance *instance, const struct iovec *pieces, unsigned int count,
+		 uint64_t size, struct ipc_send *message)
+{
+	struct lent *lent = &instance->sending.lent[message->token];
+	uint8_t *to = lent->region->base + arena_offset(&lent->region->arena, lent->block);
+
+	message->region = lent->region->region;
+	message->offset = (uint64_t)(to - lent->region->base);
+	if (size > COPY_LOCKED_MAX_BYTES) {
+		pthread_mutex_unlock(&instance->sending.lock);
+		gather(to, pieces, count);
+		pthread_mutex_lock(&instance->sending.lock);
+	} else {
+		gather(to, pieces, count);
+	}
+}
+
+static void publish(struct instance *instance, const struct ipc_send *message)
+{
+	struct sending *sending = &instance->sending;
+
+	*ipc_send_at(instance->shared, sending->published) = *message;
+	sending->published++;
+	ipc_exchange(&ipc_indexes(instance->shared)->sends_published, sending->published);
+}
+
+static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *message,
+			       const struct iovec *pieces, unsigned int count)
+{
+	struct sending *sending = &instance->sending;
+	cs_error_t error = reserve(instance, message->size, &message->token);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	if (message->size > 0) {
+		copy(instance, pieces, count, message->size, message);
+	}
+	sending->reserved--;
+	if (sending->joined) {
+		publish(instance, message);
+		return CS_OK;
+	}
+	if (message->size > 0) {
+		send_memory_give(instance, message->token);
+	}
+	return CS_ERR_NOT_EXIST;
+}
+
+cs_error_t sending_mcast(struct instance *instance, cpg_guarantee_t guarantee,
+			 const struct iovec *pieces, unsigned int count, uint64_t size)
+{
+	bool known = guarantee == CPG_TYPE_SAFE || guarantee == CPG_TYPE_UNORDERED;
+	struct ipc_send message = {.size = size, .guarantee = known ? guarantee : CPG_TYPE_AGREED};
+	cs_error_t error;
+
+	pthread_mutex_lock(&instance->sending.lock);
+	error = mcast_locked(instance, &message, pieces, count);
+	pthread_mutex_unlock(&instance->sending.lock);
+	if (error == CS_OK || error == CS_ERR_TRY_AGAIN) {
+		wake_daemon(instance);
+	}
+	if (error != CS_OK) {
+		return error;
+	}
+	return instance_flag(&instance->dead) ? CS_ERR_LIBRARY : CS_OK;
+}
