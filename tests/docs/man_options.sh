@@ -35,7 +35,10 @@ for program in coronetd coronet-cpgtool coronet-status; do
 	checked=$((checked + 1))
 	helped "$program" || { echo "$program: --help fails" >&2; status=1; continue; }
 	paged "$program"
-	[ -s "$work/helped" ] && [ -s "$work/paged" ] || { echo "$program: no options found" >&2; status=1; }
+	if [ ! -s "$work/helped" ] || [ ! -s "$work/paged" ]; then
+		echo "$program: no options found" >&2
+		status=1
+	fi
 	diff -u "$work/paged" "$work/helped" >"$work/diff" || {
 		echo "$program: - options only on the page, + options only in --help" >&2
 		sed -n '3,$p' "$work/diff" | grep '^[-+]' >&2
