@@ -111,8 +111,9 @@ enum totem_reason {
 	TOTEM_REASON_COMMIT_TOKEN,
 	TOTEM_REASON_COMMIT_ROTATED,
 	TOTEM_REASON_RECOVERED,
+	TOTEM_REASON_CONTRADICTION,
 };
-#define TOTEM_REASONS 12
+#define TOTEM_REASONS 13
 
 struct totem_action {
 	enum totem_action_kind kind;
@@ -154,7 +155,8 @@ struct totem_status {
 	uint64_t retransmitted; /* frames sent again for others */
 	uint64_t requested;	/* gaps asked for */
 	uint64_t token_retransmits;
-	uint64_t rejected; /* malformed or foreign control messages dropped */
+	uint64_t rejected;	     /* malformed or impossible messages dropped... */
+	const char *rejected_reason; /* ...and why the last one was; NULL: none yet */
 	uint64_t configurations;
 };
 

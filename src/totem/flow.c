@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Flow control: how many frames a visit may number (paper, section 3: fcc and backlog), and how far numbers may go at all, so that no
+ * member's receive slots are ever overrun. */
+#include "totem/totem_int.h"
+
+static uint32_t minimum(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint32_t subtract(uint32_t from, uint32_t what)
+{
+	return from > what ? from - what : 0;
+}
+
+void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee)
+{
+	struct backlog *backlog = &t->backlog;
+	uint32_t at = (backlog->head + backlog->count) % TOTEM_BACKLOG_MAX;
+
+	check(backlog->count < TOTEM_BACKLOG_MAX && frame != NULL);
+	backlog->entry[at].frame = frame;
+	backlog->entry[at].guarantee = guarantee;
+	backlog->count++;
+}
+
+uint32_t totem_backlog_free(const struct totem *t)
+{
+	return TOTEM_BACKLOG_MAX - t->backlog.count;
+}
+
+/* Our part of the window: all that is left of it, but no more than our share of what everybody has waiting. */
+static uint32_t share(const struct totem *t, const struct control_token *token)
+{
+	uint32_t window = t->config.window_size;
+	uint64_t all = (uint64_t)token->backlog + t->backlog.count;
+	uint32_t fair =
+		token->backlog > 0 ? (uint32_t)((uint64_t)window * t->backlog.count / all) : window;
+
+	return minimum(subtract(window, token->fcc), fair > 0 ? fair : 1);
+}
+
+/* How far numbers may go: what all members had room for when the last rotation was complete, and our own window. */
+static uint64_t room(const struct totem *t, const struct control_token *token)
+{
+	const struct ring *ring = t->ring;
+	uint64_t end = ring->window.released + TOTEM_WINDOW_MAX;
+
+	if (ring->members.count > 1 && token->limit < end) {
+		end = token->limit;
+	}
+	return end > token->seq ? end - token->seq : 0;
+}
+
+/* Takes our part of the last rotation off the token. The representative begins a new minimum of promises: what was gathered while the
+ * token went round once holds for all. */
+static void open_books(struct totem *t, struct control_token *token, const struct ring *ring)
+{
+	token->fcc = subtract(token->fcc, t->token.sent);
+	token->backlog = subtract(token->backlog, t->token.backlog);
+	if (ring->me == 0) {
+		token->limit = token->limit_next;
+		token->limit_next = CONTROL_SEQ_MAX;
+	}
+}
+
+uint32_t flow_allowed(struct totem *t, struct control_token *token)
+{
+	uint32_t count;
+	uint64_t space;
+
+	open_books(t, token, t->ring);
+	count = minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
+	space = room(t, token);
+	return space < count ? (uint32_t)space : count;
+}
+
+/* Numbers the oldest of our backlog. */
+void flow_number(struct totem *t, struct control_token *token, uint32_t count)
+{
+	struct backlog *backlog = &t->backlog;
+	struct ring *ring = t->ring;
+
+	check(count <= backlog->count);
+	for (uint32_t i = 0; i < count; i++) {
+		struct frame_info info = {.ring = ring->id,
+					  .seq = ++token->seq,
+					  .origin = t->config.node,
+					  .guarantee = backlog->entry[backlog->head].guarantee};
+
+		window_put(&ring->window, &info, backlog->entry[backlog->head].frame);
+		backlog->head = (backlog->head + 1) % TOTEM_BACKLOG_MAX;
+		backlog->count--;
+	}
+	if (token->seq > ring->high_seq) {
+		ring->high_seq = token->seq;
+	}
+	t->counters.frames_sent += count;
+	t->token.sent = count;
+	t->token.backlog = backlog->count;
+	token->fcc += count;
+	token->backlog += backlog->count;
+}
+
+/* Absolute, and never taken back: a number up to here finds a slot and a place with us, whenever it comes. */
+void flow_promise(struct totem *t, struct control_token *token)
+{
+	const struct ring *ring = t->state == TOTEM_RECOVERY ? t->next : t->ring;
+	uint64_t from = t->state == TOTEM_RECOVERY ? 0 : t->capacity_from;
+	uint64_t promise = from + t->capacity;
+	uint64_t window = ring->window.released + TOTEM_WINDOW_MAX;
+
+	if (t->state == TOTEM_RECOVERY) {
+		open_books(t, token, ring);
+	}
+	promise = promise < window ? promise : window;
+	token->limit_next = promise < token->limit_next ? promise : token->limit_next;
+}

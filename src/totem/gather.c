@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Gather (paper, section 4.2): nodes tell each other whom they have heard of (proc) and whom they take as failed (fail). Both sets only
+ * grow until a ring is installed, so proposals become equal; when those of all that are left are, the lowest id makes the commit token. */
+#include "totem/totem_int.h"
+
+/* Proposals that change faster than this are said together. */
+#define JOIN_GAP_MS 2
+
+static void join_send(struct totem *t)
+{
+	struct control *control = message_new(t, CONTROL_JOIN);
+
+	check(nodeset_subset(&t->gather.fail, &t->gather.proc));
+	control->join.ring_seq = t->ring_seq;
+	control->join.proc = t->gather.proc;
+	control->join.fail = t->gather.fail;
+	act_control(t, 0, control);
+	t->gather.changed = false;
+	t->gather.join_sent_ms = t->now_ms;
+	timer_set(t, TIMER_JOIN, t->config.join_ms);
+}
+
+static void agree_alone(struct totem *t)
+{
+	t->gather.agreed.count = 0;
+	nodeset_add(&t->gather.agreed, t->config.node);
+}
+
+void gather_changed(struct totem *t)
+{
+	check(t->state == TOTEM_GATHER);
+	agree_alone(t);
+	t->gather.changed = true;
+	timer_set(t, TIMER_CONSENSUS, t->config.consensus_ms);
+}
+
+void gather_add(struct totem *t, uint32_t node)
+{
+	if (!nodeset_has(&t->gather.proc, node) && nodeset_add(&t->gather.proc, node)) {
+		gather_changed(t);
+	}
+}
+
+void gather_fail(struct totem *t, uint32_t node)
+{
+	check(node != t->config.node);
+	if (!nodeset_has(&t->gather.fail, node) && nodeset_add(&t->gather.proc, node)) {
+		nodeset_add(&t->gather.fail, node);
+		gather_changed(t);
+	}
+}
+
+/* The sets of the ring that breaks are where a new proposal starts; those of a membership that did not come about are kept. */
+static void start_sets(struct totem *t)
+{
+	struct gather *gather = &t->gather;
+
+	if (t->state == TOTEM_OPERATIONAL) {
+		gather->proc = t->ring->members;
+		gather->fail.count = 0;
+	}
+	nodeset_add(&gather->proc, t->config.node);
+	for (uint32_t i = 0; i < t->peer_count; i++) {
+		if (t->peers[i].gone && nodeset_has(&gather->proc, t->peers[i].node)) {
+			nodeset_add(&gather->fail, t->peers[i].node);
+		}
+	}
+}
+
+void gather_enter(struct totem *t, enum totem_reason reason)
+{
+	start_sets(t);
+	if (t->state == TOTEM_COMMIT || t->state == TOTEM_RECOVERY) {
+		ring_drop(t, t->next);
+	}
+	token_forget(t);
+	for (uint32_t i = 0; i < TIMERS; i++) {
+		timer_stop(t, (enum timer)i);
+	}
+	t->gather.ring_seq = t->ring_seq;
+	t->gather.join_sent_ms = 0;
+	t->gather.settle_until_ms = 0;
+	state_enter(t, TOTEM_GATHER, reason);
+	gather_changed(t);
+}
+
+/* Who has been lost is known by who does not agree in time. If all agree and yet no commit token came, they have to say so again. */
+void gather_timer_consensus(struct totem *t)
+{
+	struct gather *gather = &t->gather;
+	struct nodeset alive = nodeset_subtract(&gather->proc, &gather->fail);
+	struct nodeset silent = nodeset_subtract(&alive, &gather->agreed);
+
+	check(t->state == TOTEM_GATHER);
+	state_enter(t, TOTEM_GATHER, TOTEM_REASON_CONSENSUS_TIMEOUT);
+	nodeset_merge(&gather->fail, &silent);
+	gather_changed(t);
+}
+
+void gather_timer_join(struct totem *t)
+{
+	check(t->state == TOTEM_GATHER);
+	join_send(t);
+}
+
+static void join_merge(struct totem *t, uint32_t from, const struct control_join *join)
+{
+	struct gather *gather = &t->gather;
+
+	if (!nodeset_merge(&gather->proc, &join->proc)) {
+		reject(t, "join: more nodes than a ring can have");
+	}
+	if (nodeset_has(&join->fail, t->config.node)) {
+		/* It has given us up: neither can be in the other's ring. */
+		gather_fail(t, from);
+	} else {
+		struct nodeset fail = nodeset_intersect(&join->fail, &gather->proc);
+
+		nodeset_merge(&gather->fail, &fail);
+	}
+	gather_changed(t);
+}
+
+/* Paper, section 4.2, "Join message received" in the gather state. */
+static void join_weigh(struct totem *t, uint32_t from, const struct control_join *join)
+{
+	struct gather *gather = &t->gather;
+
+	if (nodeset_has(&gather->fail, from)) {
+		return;
+	}
+	if (join->ring_seq > gather->ring_seq) {
+		gather->ring_seq = join->ring_seq;
+	}
+	if (!nodeset_subset(&join->proc, &gather->proc) ||
+	    !nodeset_subset(&join->fail, &gather->fail)) {
+		join_merge(t, from, join);
+	}
+	if (nodeset_equal(&join->proc, &gather->proc) &&
+	    nodeset_equal(&join->fail, &gather->fail)) {
+		nodeset_add(&gather->agreed, from);
+	}
+}
+
+/* Whether a join that reaches us outside gather is a reason to enter it. */
+static bool join_matters(struct totem *t, uint32_t from, const struct control_join *join)
+{
+	switch (t->state) {
+	case TOTEM_GATHER:
+		return true;
+	case TOTEM_OPERATIONAL:
+		/* A member's join that it sent before this ring came about is old news. */
+		return nodeset_has(&t->ring->members, from) ? join->ring_seq >= t->ring->id.seq
+							    : merge_allowed(t, from);
+	case TOTEM_COMMIT:
+	case TOTEM_RECOVERY:
+		return nodeset_has(&t->next->members, from) && join->ring_seq >= t->next->id.seq;
+	}
+	return false;
+}
+
+void join_received(struct totem *t, uint32_t from, const struct control_join *join)
+{
+	if (!join_matters(t, from, join)) {
+		return;
+	}
+	if (t->state != TOTEM_GATHER) {
+		gather_enter(t, TOTEM_REASON_JOIN_RECEIVED);
+	}
+	join_weigh(t, from, join);
+}
+
+/* At the end of every step: say a changed proposal, and see whether all agree. */
+void gather_settle(struct totem *t)
+{
+	struct gather *gather = &t->gather;
+	struct nodeset alive;
+
+	if (gather->changed) {
+		if (gather->join_sent_ms != 0 && t->now_ms < gather->join_sent_ms + JOIN_GAP_MS) {
+			timer_shorten(t, TIMER_JOIN, JOIN_GAP_MS);
+			return;
+		}
+		join_send(t);
+	}
+	alive = nodeset_subtract(&gather->proc, &gather->fail);
+	if (t->now_ms >= gather->settle_until_ms && nodeset_subset(&alive, &gather->agreed) &&
+	    alive.id[0] == t->config.node) {
+		commit_create(t, &alive);
+	}
+}
