@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-extern const struct transport_ops transport_shm;
+#include "shm/shm.h"
 #ifdef HAVE_VERBS
-extern const struct transport_ops transport_verbs;
+#include "verbs/verbs.h"
 #endif
 
 static const struct transport_ops *const built[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The shared-memory transport's table of operations: daemons of one host, one user and one cluster name. */
-#include "shm/shm_int.h"
+#include "shm/shm.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "shm/shm_control.h"
 #include "shm/shm_dial.h"
 #include "shm/shm_greet.h"
+#include "shm/shm_int.h"
 #include "shm/shm_io.h"
 #include "shm/shm_link.h"
 #include "shm/shm_log.h"
@@ -123,7 +124,7 @@ static int transport_open(const struct transport_config *config, struct transpor
 		return -ENOMEM;
 	}
 	t->config = *config;
-	strcpy(t->cluster, config->cluster_name);
+	memcpy(t->cluster, config->cluster_name, strlen(config->cluster_name));
 	t->config.cluster_name = t->cluster;
 	t->config.device = NULL;
 	t->listen_fd = t->epoll_fd = t->bell_fd = t->board_fd = -1;

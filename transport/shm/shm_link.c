@@ -225,8 +225,7 @@ static bool link_drained(const struct shm_peer *peer)
 	return !shm_control_waiting(peer) && !shm_bulk_waiting(peer);
 }
 
-/* True when the link was cut. */
-static bool link_check(struct shm_peer *peer)
+static void link_check(struct shm_peer *peer)
 {
 	const char *broken = peer->broken;
 
@@ -234,19 +233,19 @@ static bool link_check(struct shm_peer *peer)
 		shm_log(&peer->transport->config, LOG_ERR, "shm: node %u %s: link cut", peer->node,
 			broken);
 		shm_link_lost(peer, NULL);
-		if (peer->dialler && !peer->lost) {
-			peer->deadline_ms = peer->transport->now_ms + SHM_BROKEN_REDIAL_MS;
-		}
-		return true;
+		/* It misbehaves, so it lives. */
+		shm_link_verdict(peer, false);
+		peer->deadline_ms =
+			peer->dialler ? peer->transport->now_ms + SHM_BROKEN_REDIAL_MS : SHM_NEVER;
+		return;
 	}
 	if (peer->control.hung && link_drained(peer)) {
 		shm_link_lost(peer, NULL);
-		return true;
+		return;
 	}
 	if (peer->bulk.hung && !peer->control.hung && !shm_bulk_waiting(peer)) {
 		shm_link_bulk_lost(peer);
 	}
-	return false;
 }
 
 void shm_link_tick(struct shm_peer *peer)

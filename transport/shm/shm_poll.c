@@ -99,14 +99,19 @@ static struct shm_peer *peer_in_turn(const struct transport *t, uint32_t i)
 	return t->peers[(t->turn + i) % NODES_MAX];
 }
 
-static void serve(struct transport *t, struct shm_batch *batch)
+static void serve_all_reports(struct transport *t, struct shm_batch *batch)
 {
-	serve_leaving(t, batch);
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		if (t->peers[i]) {
 			serve_reports(t->peers[i], batch);
 		}
 	}
+}
+
+static void serve(struct transport *t, struct shm_batch *batch)
+{
+	serve_leaving(t, batch);
+	serve_all_reports(t, batch);
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		struct shm_peer *peer = peer_in_turn(t, i);
 
@@ -200,8 +205,9 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 		serve(t, &batch);
 	}
 	if (any_dying(t)) {
+		/* Now that their rings are drained. Reports only: control messages must not follow frames in a batch. */
 		tick(t);
-		serve(t, &batch);
+		serve_all_reports(t, &batch);
 	}
 	rest(t);
 	return batch.count;
