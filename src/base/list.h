@@ -38,6 +38,25 @@ static inline void list_remove(struct list *node)
 	list_init(node);
 }
 
+/* Moves all nodes of `from` in front of those of `to`. */
+static inline void list_prepend_all(struct list *to, struct list *from)
+{
+	if (list_empty(from)) {
+		return;
+	}
+	from->next->prev = to;
+	from->prev->next = to->next;
+	to->next->prev = from->prev;
+	to->next = from->next;
+	list_init(from);
+}
+
+/* Moves all nodes of `from` behind those of `to`. */
+static inline void list_append_all(struct list *to, struct list *from)
+{
+	list_prepend_all(to->prev, from);
+}
+
 #define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #define list_for_each(it, head)	       for (struct list *it = (head)->next; it != (head); it = it->next)

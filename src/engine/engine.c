@@ -88,6 +88,8 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		engine->slab = slab;
 		list_init(&engine->ready);
 		list_init(&engine->queued);
+		list_init(&engine->held_frames);
+		list_init(&engine->held_queued);
 		list_init(&engine->pulls);
 		list_init(&engine->free_frames);
 		err = config_valid(config) ? build(engine) : -EINVAL;

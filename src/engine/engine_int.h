@@ -111,6 +111,8 @@ struct engine {
 	struct list ready;  /* closed, not yet given to the ring */
 	uint32_t ready_count;
 	struct list queued;
+	struct list held_frames; /* of the ring before: sent when the groups are active again... */
+	struct list held_queued; /* ...and then these */
 
 	struct list pulls; /* in the order of their places */
 	uint32_t reading;
@@ -170,6 +172,10 @@ void engine_pack_close(struct engine *engine);
 void engine_pack_flush(struct engine *engine);
 /* Places what waited for slots, and hands the ring what it should have now. */
 void engine_pack_pump(struct engine *engine);
+/* A new ring: what was packed for the old one waits until the groups are active; what they submit now goes first. */
+void engine_pack_hold(struct engine *engine);
+void engine_pack_returned(struct engine *engine, struct frame *frame);
+void engine_pack_resume(struct engine *engine);
 void engine_pack_fini(struct engine *engine);
 bool engine_pack_idle(const struct engine *engine);
 

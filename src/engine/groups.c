@@ -60,7 +60,10 @@ void engine_perform_groups(struct engine *engine)
 	for (uint32_t i = 0; i < update->count; i++) {
 		perform(engine, &update->actions[i]);
 	}
-	engine->ready_once = engine->ready_once || pg_active(engine->pg);
+	if (pg_active(engine->pg)) {
+		engine->ready_once = true;
+		engine_pack_resume(engine);
+	}
 }
 
 /* Entries that could be delivered ahead of their place are marked, so that they are not delivered again in it. */

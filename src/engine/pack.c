@@ -149,14 +149,38 @@ void engine_pack_pump(struct engine *engine)
 	engine_pack_flush(engine);
 }
 
+void engine_pack_returned(struct engine *engine, struct frame *frame)
+{
+	list_append(&engine->held_frames, &frame->link);
+}
+
+void engine_pack_hold(struct engine *engine)
+{
+	engine_pack_close(engine);
+	list_append_all(&engine->held_frames, &engine->ready);
+	list_append_all(&engine->held_queued, &engine->queued);
+	engine->ready_count = 0;
+}
+
+void engine_pack_resume(struct engine *engine)
+{
+	list_for_each(it, &engine->held_frames) {
+		engine->ready_count++;
+	}
+	list_prepend_all(&engine->ready, &engine->held_frames);
+	list_prepend_all(&engine->queued, &engine->held_queued);
+}
+
 bool engine_pack_idle(const struct engine *engine)
 {
-	return list_empty(&engine->queued) && !engine->open && list_empty(&engine->ready);
+	return list_empty(&engine->queued) && !engine->open && list_empty(&engine->ready) &&
+	       list_empty(&engine->held_frames) && list_empty(&engine->held_queued);
 }
 
 void engine_pack_fini(struct engine *engine)
 {
 	engine_pack_close(engine);
+	engine_pack_resume(engine);
 	list_for_each_safe(it, after, &engine->ready)
 	{
 		list_remove(it);

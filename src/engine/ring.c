@@ -53,6 +53,7 @@ static void configuration(struct engine *engine, const struct totem_action *acti
 		pg_transitional(engine->pg, action->members);
 	} else {
 		engine_pull_forget_others(engine, action->ring);
+		engine_pack_hold(engine);
 		pg_regular(engine->pg, action->ring, action->members);
 	}
 	engine_perform_groups(engine);
@@ -93,6 +94,9 @@ static void perform(struct engine *engine, const struct totem_action *action)
 		return;
 	case TOTEM_ACT_RELEASE:
 		body_drop(&frame->body, HOLD_STORE);
+		return;
+	case TOTEM_ACT_RETURN:
+		engine_pack_returned(engine, frame);
 		return;
 	case TOTEM_ACT_TRANSITIONAL:
 	case TOTEM_ACT_REGULAR:

@@ -24,6 +24,17 @@ void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee)
 	backlog->count++;
 }
 
+/* What was submitted for a ring that has ended is its driver's to submit again, when the groups have agreed who is there. */
+void backlog_return(struct totem *t)
+{
+	struct backlog *backlog = &t->backlog;
+
+	for (; backlog->count > 0; backlog->count--) {
+		act(t, TOTEM_ACT_RETURN)->frame = backlog->entry[backlog->head].frame;
+		backlog->head = (backlog->head + 1) % TOTEM_BACKLOG_MAX;
+	}
+}
+
 uint32_t totem_backlog_free(const struct totem *t)
 {
 	return TOTEM_BACKLOG_MAX - t->backlog.count;

@@ -63,6 +63,7 @@ void ring_install(struct totem *t)
 		ring_drop(t, t->ring);
 	}
 	swap_rings(t);
+	backlog_return(t);
 	announce(t, TOTEM_ACT_REGULAR, t->ring->id, &t->ring->members);
 	state_enter(t, TOTEM_OPERATIONAL, TOTEM_REASON_RECOVERED);
 	t->counters.configurations++;

@@ -94,8 +94,9 @@ enum totem_action_kind {
 	TOTEM_ACT_REGULAR, /* members of the new ring; ring = its id */
 	TOTEM_ACT_FENCE, /* to: was a member, is not any more: cut its link before its memory is reused */
 	TOTEM_ACT_STATE, /* state, reason: for logs and status */
+	TOTEM_ACT_RETURN, /* frame: submitted, not sent before the ring ended; the driver's again, oldest first */
 };
-#define TOTEM_ACTION_KINDS 11
+#define TOTEM_ACTION_KINDS 12
 
 /* Why a state was entered. One string each: totem_reason_name. The author of the ring extends the list. */
 enum totem_reason {

@@ -202,6 +202,7 @@ void rtr_request(struct totem *t, struct control_token *token);
 
 /* flow.c */
 void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee);
+void backlog_return(struct totem *t);
 uint32_t flow_allowed(struct totem *t, struct control_token *token);
 void flow_promise(struct totem *t, struct control_token *token);
 void flow_number(struct totem *t, struct control_token *token, uint32_t count);

@@ -33,6 +33,8 @@ void sim_check_ordered(struct sim *sim, uint32_t node, uint64_t life,
 /* A program's view. Streams are numbered; one per (connection, join). */
 uint64_t sim_check_stream_new(struct sim *sim, uint32_t node, uint32_t pid, uint32_t group);
 void sim_check_sent(struct sim *sim, uint64_t stream, const struct sim_message *message);
+/* The engine did not take the last one. */
+void sim_check_refused(struct sim *sim, uint64_t stream);
 void sim_check_delivered(struct sim *sim, uint64_t stream, uint32_t node, uint32_t pid,
 			 const uint8_t *bytes, uint64_t size);
 void sim_check_confchg(struct sim *sim, uint64_t stream, const struct engine_confchg *confchg);

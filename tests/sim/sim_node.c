@@ -517,15 +517,17 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 		at[i] = (uint8_t)(message.number * 31 + message.pid * 7 + i);
 	}
 	client->unsent += message.size;
+	/* First, because it may be delivered before the call returns. */
+	sim_check_sent(sim, client->stream, &message);
 	if (engine_mcast(node->engine, index, message.guarantee, client->region, client->memory_at,
 			 message.size, (uint64_t)client->pid << 32 | message.size,
 			 now_ms(sim)) != CS_OK) {
 		client->unsent -= message.size;
+		sim_check_refused(sim, client->stream);
 		return;
 	}
 	client->memory_at += message.size;
 	client->sent++;
-	sim_check_sent(sim, client->stream, &message);
 }
 
 static void client_act(struct sim *sim, struct sim_node *node, uint32_t index)

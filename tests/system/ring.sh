@@ -7,7 +7,7 @@
 #   ring_down           ends all of them; called on exit too
 # The build directory is the current one, as in make check.
 
-ring_build=${abs_top_builddir:-$PWD}
+ring_build=${top_builddir:-$PWD}
 ring_dir=
 
 ring_fail() {
