@@ -117,25 +117,54 @@ int verbs_bulk_send(struct verbs_peer *peer, const struct transport_seg *segs, i
 	return 0;
 }
 
+/* The key came over the wire, so the READ may be impossible; it then fails as if the peer's adapter had said so. */
+static bool read_possible(uint64_t key, uint64_t offset, uint32_t size, uint32_t *rkey)
+{
+	struct verbs_key parts;
+
+	if (!verbs_key_unpack(key, &parts) || offset > parts.size_bytes ||
+	    size > parts.size_bytes - offset) {
+		return false;
+	}
+	*rkey = parts.rkey;
+	return true;
+}
+
+static void read_refused(struct verbs_peer *peer, uint64_t cookie)
+{
+	struct transport_event event = {
+		.kind = TRANSPORT_READ_DONE,
+		.node = peer->node,
+		.cookie = cookie,
+		.status = -EACCES,
+	};
+
+	verbs_queue_fulfil(&peer->bulk.t->queue, &event);
+	verbs_wake(peer->bulk.t);
+}
+
 int verbs_bulk_read(struct verbs_peer *peer, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie)
 {
 	struct transport *t = peer->bulk.t;
 	struct fifo *fifo = &peer->read_fifo;
-	struct read_op *op = &peer->reads[fifo_index(fifo, fifo->count)];
 	struct read_op read = {.cookie = cookie, .remote_offset = remote_offset};
 
 	if (!peer->up) {
 		return -ENOTCONN;
 	}
 	if (into->size_bytes < 1 || into->size_bytes > READ_SIZE_MAX ||
-	    !verbs_key_unpack(key, &read.rkey) || verbs_region_sge(t, into, &read.sge) < 0) {
+	    verbs_region_sge(t, into, &read.sge) < 0) {
 		return -EINVAL;
 	}
 	if (fifo->count == fifo->depth || verbs_queue_promise(&t->queue) < 0) {
 		return -ENOBUFS;
 	}
-	*op = read;
+	if (!read_possible(key, remote_offset, into->size_bytes, &read.rkey)) {
+		read_refused(peer, cookie);
+		return 0;
+	}
+	peer->reads[fifo_index(fifo, fifo->count)] = read;
 	fifo->count++;
 	verbs_bulk_pump(peer);
 	return 0;
@@ -192,12 +221,6 @@ void verbs_bulk_pump(struct verbs_peer *peer)
 	}
 }
 
-void verbs_bulk_rewind(struct verbs_peer *peer)
-{
-	peer->frame_fifo.posted = 0;
-	peer->read_fifo.posted = 0;
-}
-
 static void frame_end(struct verbs_peer *peer, enum transport_event_kind kind)
 {
 	const struct frame *frame = &peer->frames[fifo_pop(&peer->frame_fifo)];
@@ -231,26 +254,21 @@ static void read_end(struct verbs_peer *peer, int status)
 	verbs_queue_fulfil(&peer->bulk.t->queue, &event);
 }
 
-void verbs_bulk_fail(struct verbs_peer *peer, int status)
+static void bulk_carried(struct verbs_channel *bulk)
 {
-	verbs_bulk_rewind(peer);
-	while (peer->frame_fifo.count > 0) {
-		frame_end(peer, TRANSPORT_FAILED);
-	}
-	while (peer->read_fifo.count > 0) {
-		read_end(peer, status);
-	}
+	bulk->breaks = 0;
+	bulk->carried = true;
 }
 
 void verbs_bulk_frame_sent(struct verbs_peer *peer)
 {
-	peer->bulk.breaks = 0;
+	bulk_carried(&peer->bulk);
 	frame_end(peer, TRANSPORT_SENT);
 }
 
 void verbs_bulk_read_done(struct verbs_peer *peer)
 {
-	peer->bulk.breaks = 0;
+	bulk_carried(&peer->bulk);
 	read_end(peer, 0);
 }
 
@@ -269,15 +287,55 @@ static int read_fault(enum ibv_wc_status status)
 
 void verbs_bulk_read_failed(struct verbs_peer *peer, enum ibv_wc_status status)
 {
-	struct read_op *op = &peer->reads[peer->read_fifo.head];
-	int fault = read_fault(status);
+	const struct fifo *fifo = &peer->read_fifo;
+	struct read_op *op = &peer->reads[fifo->head];
 
 	op->tries++;
-	if (fault == 0 && op->tries >= READ_TRIES_MAX) {
-		fault = -EREMOTEIO;
+	op->doom = read_fault(status);
+	if (op->doom == 0 && op->tries >= READ_TRIES_MAX) {
+		op->doom = -EREMOTEIO;
 	}
-	if (fault != 0) {
-		read_end(peer, fault);
+	/* The peer has withdrawn the region: the others that want it would cost a connection each. */
+	for (uint32_t i = 1; i < fifo->count && op->doom == -EACCES; i++) {
+		struct read_op *other = &peer->reads[fifo_index(fifo, i)];
+
+		other->doom = other->rkey == op->rkey ? -EACCES : other->doom;
+	}
+}
+
+/* Ends the doomed READs; the others keep their order. */
+static void reads_sift(struct verbs_peer *peer)
+{
+	struct fifo *fifo = &peer->read_fifo;
+
+	for (uint32_t left = fifo->count; left > 0; left--) {
+		struct read_op op = peer->reads[fifo->head];
+
+		if (op.doom != 0) {
+			read_end(peer, op.doom);
+		} else {
+			(void)fifo_pop(fifo);
+			peer->reads[fifo_index(fifo, fifo->count)] = op;
+			fifo->count++;
+		}
+	}
+}
+
+void verbs_bulk_rewind(struct verbs_peer *peer)
+{
+	peer->frame_fifo.posted = 0;
+	peer->read_fifo.posted = 0;
+	reads_sift(peer);
+}
+
+void verbs_bulk_fail(struct verbs_peer *peer, int status)
+{
+	verbs_bulk_rewind(peer);
+	while (peer->frame_fifo.count > 0) {
+		frame_end(peer, TRANSPORT_FAILED);
+	}
+	while (peer->read_fifo.count > 0) {
+		read_end(peer, status);
 	}
 }
 

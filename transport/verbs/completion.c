@@ -112,7 +112,6 @@ static void sender_failed(struct verbs_channel *channel, const struct ibv_wc *wc
 	/* Only the first failure has a cause; a READ may be it. */
 	if (first && id.kind == WR_READ && channel->sq_count > 0 && oldest->kind == WR_READ &&
 	    oldest->slot == id.slot) {
-		(void)verbs_channel_retire(channel, id);
 		verbs_bulk_read_failed(channel->peer, wc->status);
 	}
 	channel_failed(channel, wc, id.kind);

@@ -214,7 +214,7 @@ int verbs_control_send(struct verbs_peer *peer, const void *bytes, size_t size)
 {
 	int error;
 
-	if (size > CONTROL_SIZE_MAX) {
+	if (size < 1 || size > CONTROL_SIZE_MAX) {
 		return -EMSGSIZE;
 	}
 	if (!peer->up || peer->control.state != CHANNEL_READY ||
@@ -308,6 +308,35 @@ void verbs_control_consumed(struct transport *t, uint32_t slot)
 	if (!t->dead) {
 		(void)slot_post(t, slot);
 	}
+}
+
+void verbs_control_borrow(struct transport *t, uint32_t slot)
+{
+	t->borrowed[t->borrowed_count++] = slot;
+}
+
+void verbs_control_recycle(struct transport *t)
+{
+	for (uint32_t i = 0; i < t->borrowed_count; i++) {
+		verbs_control_consumed(t, t->borrowed[i]);
+	}
+	t->borrowed_count = 0;
+}
+
+bool verbs_control_impatient(const struct transport *t)
+{
+	uint32_t borrowed[NODES_MAX] = {0};
+
+	for (uint32_t i = 0; i < t->borrowed_count; i++) {
+		uint8_t index = t->control_slots[t->borrowed[i]].peer;
+		const struct control_flow *flow = &t->peers[index]->flow;
+
+		borrowed[index]++;
+		if (flow->consumed - flow->told + borrowed[index] >= CREDIT_AT) {
+			return true;
+		}
+	}
+	return false;
 }
 
 static void deliver(struct verbs_peer *peer, uint32_t slot, uint32_t size)

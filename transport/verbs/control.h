@@ -43,8 +43,14 @@ void verbs_control_flush(struct verbs_peer *peer);
 void verbs_control_arrived(struct transport *t, struct verbs_channel *channel, uint32_t slot,
 			   uint32_t size);
 void verbs_control_sent(struct verbs_peer *peer);
+/* The owner looks at the message until its next poll. */
+void verbs_control_borrow(struct transport *t, uint32_t slot);
 /* The place is free: posts it again and counts it for the sender. */
 void verbs_control_consumed(struct transport *t, uint32_t slot);
+/* As the last: all that the owner has borrowed. */
+void verbs_control_recycle(struct transport *t);
+/* A sender waits for the credit of what is borrowed now: the owner had better poll again soon. */
+bool verbs_control_impatient(const struct transport *t);
 
 /* Exposed for tests: the codec of hello. */
 size_t verbs_control_put_hello(const struct control_hello *hello, uint8_t *bytes, size_t size);

@@ -204,6 +204,14 @@ int verbs_device_open(struct transport *t)
 	return 0;
 }
 
+void verbs_device_deaf(struct transport *t)
+{
+	if (t->listener) {
+		rdma_destroy_id(t->listener);
+		t->listener = NULL;
+	}
+}
+
 void verbs_device_close(struct transport *t)
 {
 	if (t->bulk_srq) {
@@ -221,9 +229,7 @@ void verbs_device_close(struct transport *t)
 	if (t->pd) {
 		ibv_dealloc_pd(t->pd);
 	}
-	if (t->listener) {
-		rdma_destroy_id(t->listener);
-	}
+	verbs_device_deaf(t);
 	if (t->cm) {
 		rdma_destroy_event_channel(t->cm);
 	}

@@ -8,6 +8,8 @@
 /* Listens on config.addr; makes protection domain, queues and receive pools on the device that owns it. Errors are logged with what would
  * help. On failure verbs_device_close undoes what was done. */
 int verbs_device_open(struct transport *t);
+/* No new connections. */
+void verbs_device_deaf(struct transport *t);
 /* All peers are gone before. */
 void verbs_device_close(struct transport *t);
 

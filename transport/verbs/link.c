@@ -14,6 +14,7 @@
 static void channel_ready(struct verbs_channel *channel)
 {
 	channel->state = CHANNEL_READY;
+	channel->carried = false;
 	channel->timeouts = 0;
 	channel->ready_ms = channel->t->now_ms;
 	channel->progress_ms = channel->t->now_ms;

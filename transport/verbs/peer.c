@@ -137,6 +137,8 @@ static bool keep_event(void *ctx, const struct transport_event *event)
 		verbs_control_consumed(t, event->slot);
 		return false;
 	case TRANSPORT_FRAME:
+		(void)verbs_bulk_slot_post(t, event->slot);
+		return false;
 	case TRANSPORT_SENT:
 	case TRANSPORT_FAILED:
 	case TRANSPORT_READ_DONE:
@@ -177,7 +179,8 @@ static void schedule(struct verbs_channel *channel, enum break_reason reason, bo
 
 	t->random = t->random * 6364136223846793005ull + 1442695040888963407ull;
 	/* The first dial after a loss is free; a connection that keeps breaking is not. */
-	if (was_ready && t->now_ms >= channel->ready_ms + VERBS_BACKOFF_MAX_MS) {
+	if (was_ready &&
+	    (channel->carried || t->now_ms >= channel->ready_ms + VERBS_BACKOFF_MAX_MS)) {
 		channel->failures = 0;
 	} else if (reason == BREAK_TIMEOUT) {
 		channel->timeouts++;
@@ -200,7 +203,8 @@ static void log_end(struct verbs_peer *peer, enum break_reason reason)
 	if (peer->up) {
 		verbs_log(t, LOG_NOTICE, "link to %s is down: %s", peer->text,
 			  verbs_break_text(reason));
-	} else if (reason != peer->logged_break && reason != BREAK_REJECTED && peer->dialler) {
+	} else if (reason != BREAK_OWNER && reason != peer->logged_break &&
+		   reason != BREAK_REJECTED && peer->dialler) {
 		peer->logged_break = reason;
 		verbs_log(t, LOG_INFO, "no link to %s yet: %s", peer->text,
 			  verbs_break_text(reason));

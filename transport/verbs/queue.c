@@ -81,9 +81,16 @@ void verbs_queue_append(struct event_queue *queue, const struct transport_event 
 int verbs_queue_take(struct event_queue *queue, struct transport_event *events, int max)
 {
 	int taken = 0;
+	bool bulk_seen = false;
 
 	while (taken < max && queue->count > 0) {
-		events[taken++] = *verbs_queue_at(queue, 0);
+		const struct transport_event *event = verbs_queue_at(queue, 0);
+
+		if (bulk_seen && event->kind == TRANSPORT_CONTROL) {
+			break;
+		}
+		bulk_seen = bulk_seen || event->kind == TRANSPORT_FRAME;
+		events[taken++] = *event;
 		queue->head = (queue->head + 1) % queue->capacity;
 		queue->count--;
 	}

@@ -28,7 +28,7 @@ void verbs_queue_fulfil(struct event_queue *queue, const struct transport_event 
 /* Appends an event without a promise; the owner of the queue sees to it that at most `spare` of those wait. */
 void verbs_queue_append(struct event_queue *queue, const struct transport_event *event);
 
-/* At most max; returns how many. */
+/* At most max, and no control message behind a frame; returns how many. */
 int verbs_queue_take(struct event_queue *queue, struct transport_event *events, int max);
 /* The i-th waiting event, i < count. */
 struct transport_event *verbs_queue_at(struct event_queue *queue, size_t i);

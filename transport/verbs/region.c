@@ -79,11 +79,11 @@ int verbs_region_add(struct transport *t, uint32_t id, const struct transport_re
 {
 	struct ibv_mr *mr;
 
+	if (id < TRANSPORT_REGIONS_MAX && t->regions[id].mr) {
+		return -EEXIST;
+	}
 	if (!region_valid(t, id, region)) {
 		return -EINVAL;
-	}
-	if (t->regions[id].mr) {
-		return -EEXIST;
 	}
 	if (t->dead) {
 		return -ENODEV;
@@ -95,7 +95,7 @@ int verbs_region_add(struct transport *t, uint32_t id, const struct transport_re
 		return errno > 0 ? -errno : -ENOMEM;
 	}
 	t->regions[id] = (struct verbs_region){.mr = mr, .size_bytes = region->size_bytes};
-	*key = verbs_key_pack(mr->rkey);
+	*key = verbs_key_pack((struct verbs_key){mr->rkey, region->size_bytes});
 	return 0;
 }
 
@@ -129,23 +129,33 @@ int verbs_region_sge(const struct transport *t, const struct transport_seg *seg,
 	return 0;
 }
 
-static uint32_t key_check(uint32_t rkey)
-{
-	uint64_t mixed = (rkey ^ 0x636f726fu) * 0x9e3779b97f4a7c15ull;
+#define KEY_UNIT       4096u
+#define KEY_UNITS_MANY 0xffffffu
 
-	return (uint32_t)(mixed >> 32);
+static uint64_t key_check(uint64_t low)
+{
+	return ((low ^ 0x636f726f6e6574u) * 0x9e3779b97f4a7c15ull) >> 56;
 }
 
-uint64_t verbs_key_pack(uint32_t rkey)
+uint64_t verbs_key_pack(struct verbs_key key)
 {
-	return (uint64_t)key_check(rkey) << 32 | rkey;
+	uint64_t units = key.size_bytes / KEY_UNIT;
+	uint64_t low;
+
+	units = units < KEY_UNITS_MANY ? units : KEY_UNITS_MANY;
+	low = units << 32 | key.rkey;
+	return key_check(low) << 56 | low;
 }
 
-bool verbs_key_unpack(uint64_t key, uint32_t *rkey)
+bool verbs_key_unpack(uint64_t packed, struct verbs_key *out)
 {
-	if (key_check((uint32_t)key) != (uint32_t)(key >> 32)) {
+	uint64_t low = packed & 0xffffffffffffffull;
+	uint64_t units = low >> 32;
+
+	if (key_check(low) != packed >> 56) {
 		return false;
 	}
-	*rkey = (uint32_t)key;
+	out->rkey = (uint32_t)low;
+	out->size_bytes = units == KEY_UNITS_MANY ? UINT64_MAX : units * KEY_UNIT;
 	return true;
 }

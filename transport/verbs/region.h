@@ -19,9 +19,15 @@ void verbs_region_remove(struct transport *t, uint32_t id);
 int verbs_region_sge(const struct transport *t, const struct transport_seg *seg,
 		     struct ibv_sge *out);
 
-/* A key is the rkey with a check over it, so that a garbled one is refused here and does not cost a connection. */
-uint64_t verbs_key_pack(uint32_t rkey);
+/* What peers name a region by: the rkey (32 bits), the region's size in units of 4096 bytes (24 bits, all ones: unknown), and a check over
+ * both (8 bits). A READ that cannot be right is refused before it costs the connection; the peer's adapter checks all the same. */
+struct verbs_key {
+	uint32_t rkey;
+	uint64_t size_bytes;
+};
+
+uint64_t verbs_key_pack(struct verbs_key key);
 /* False when it is no key. */
-bool verbs_key_unpack(uint64_t key, uint32_t *rkey);
+bool verbs_key_unpack(uint64_t packed, struct verbs_key *out);
 
 #endif

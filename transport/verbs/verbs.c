@@ -79,6 +79,8 @@ static void verbs_close(struct transport **at)
 	if (!t) {
 		return;
 	}
+	/* First the listener: who redials as soon as we hang up shall learn that nobody is there. */
+	verbs_device_deaf(t);
 	close_peers(t);
 	verbs_device_close(t);
 	if (t->wake_fd >= 0) {
@@ -187,19 +189,11 @@ static void turn(struct transport *t, int max)
 	tick(t);
 }
 
-static void recycle_borrowed(struct transport *t)
-{
-	for (uint32_t i = 0; i < t->borrowed_count; i++) {
-		verbs_control_consumed(t, t->borrowed[i]);
-	}
-	t->borrowed_count = 0;
-}
-
 static void wake_adjust(struct transport *t)
 {
 	eventfd_t ignored;
 
-	if (t->queue.count > 0 || t->leftover || t->broken > 0) {
+	if (t->queue.count > 0 || t->leftover || t->broken > 0 || verbs_control_impatient(t)) {
 		verbs_wake(t);
 	} else if (t->wake_set) {
 		(void)eventfd_read(t->wake_fd, &ignored);
@@ -214,14 +208,14 @@ static int verbs_poll(struct transport *t, uint64_t now_ms, struct transport_eve
 	if (now_ms > t->now_ms) {
 		t->now_ms = now_ms;
 	}
-	recycle_borrowed(t);
+	verbs_control_recycle(t);
 	if (t->queue.count < QUEUE_ENOUGH) {
 		turn(t, max);
 	}
 	count = verbs_queue_take(&t->queue, events, max);
 	for (int i = 0; i < count; i++) {
 		if (events[i].kind == TRANSPORT_CONTROL) {
-			t->borrowed[t->borrowed_count++] = events[i].slot;
+			verbs_control_borrow(t, events[i].slot);
 		}
 	}
 	wake_adjust(t);
@@ -268,6 +262,15 @@ static int verbs_peer_stats(const struct transport *t, uint32_t node,
 	*out = peer->stats;
 	out->up = peer->up;
 	return 0;
+}
+
+void verbs_break_bulk(struct transport *t, uint32_t node)
+{
+	struct verbs_peer *peer = verbs_peer_find(t, node);
+
+	if (peer) {
+		verbs_channel_silence(&peer->bulk);
+	}
 }
 
 const struct transport_ops transport_verbs = {

@@ -92,6 +92,7 @@ struct verbs_channel {
 	uint32_t failures;    /* dials failed in a row */
 	uint32_t timeouts;    /* steps timed out in a row */
 	uint32_t breaks;      /* bulk: breaks in a row without a frame or READ done */
+	bool carried; /* something of the owner's has been acknowledged on this connection */
 
 	/* Our own account of the send queue: soft-RoCE frees places of unsignalled work by itself, real adapters do not. Every request
 	 * is signalled, so completions come in exactly this order. */
@@ -123,6 +124,7 @@ struct read_op {
 	uint64_t remote_offset;
 	uint32_t rkey;
 	uint32_t tries;
+	int doom; /* what it ends with, without being tried again */
 	struct ibv_sge sge;
 };
 

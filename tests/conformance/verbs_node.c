@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One node of a mesh over the RDMA transport, without ring and daemon: sends numbered frames of known content to everybody, READs from everybody,
- * bounces control messages, checks all that arrives and prints one line per event. tests/conformance/verbs/faults.sh runs
- * several of them in the soft-RoCE lab and breaks things.
+/* One node of a mesh over the RDMA transport, without ring and daemon: sends numbered frames of known content to everybody, READs from
+ * everybody, bounces control messages, checks all that arrives and prints one line per event. tests/lab/cases/verbs-faults runs several of
+ * them on soft-RoCE and breaks things.
  *
  *   verbs_node NODE ADDRESS[:PORT] PEER=ADDRESS[:PORT]... [-f FRAMES_PER_SECOND] [-s FRAME_BYTES] [-r READS_PER_SECOND]
  *              [-R READ_BYTES] [-t SECONDS] [-d DEVICE] [-q]
