@@ -6,8 +6,9 @@
  * being joined anew. */
 #include "pg/client.h"
 
-#include <assert.h>
 #include <errno.h>
+
+#include "base/check.h"
 
 /* 0 stands where an event cannot come: own messages come back once each and in the order they
  * went. */
@@ -90,14 +91,14 @@ static void submit(struct pg *pg, const struct pg_request *request)
 	uint32_t size;
 
 	size = pg_msg_encode(joins ? PG_MSG_JOIN : PG_MSG_LEAVE, joins ? 0 : p->leave_reason,
-			     p->pid, &p->group->name, pg_meta_room(pg));
+			     p->pid, &p->group->name, pg_meta_room(pg, PG_META_MAX));
 	pg_submit(pg, FRAME_AGREED, size, NULL);
 }
 
 static void request(struct pg *pg, struct pg_request *request)
 {
 	if (pg_active(pg)) {
-		assert(list_empty(&pg->queue));
+		check(list_empty(&pg->queue));
 		submit(pg, request);
 	} else {
 		list_append(&pg->queue, &request->link);
@@ -301,7 +302,8 @@ cs_error_t pg_mcast(struct pg *pg, uint32_t client, enum frame_guarantee guarant
 		return CS_ERR_TRY_AGAIN;
 	}
 	p = c->process;
-	size = pg_msg_encode(PG_MSG_MCAST, 0, p->pid, &p->group->name, pg_meta_room(pg));
+	size = pg_msg_encode(PG_MSG_MCAST, 0, p->pid, &p->group->name,
+			     pg_meta_room(pg, PG_META_MAX));
 	pg_submit(pg, guarantee, size, payload);
 	return cell->answer;
 }
@@ -315,7 +317,7 @@ static const char *own_event(struct pg *pg, struct pg_process *p, enum pg_client
 		return NULL;
 	}
 	c = &pg->clients[p->client];
-	assert(c->process == p);
+	check(c->process == p);
 	cell = cell_of(c, event);
 	if (cell->answer != CS_OK) {
 		return "own message that was never sent";
@@ -350,7 +352,7 @@ const char *pg_own_leave(struct pg *pg, const struct pg_msg *msg, struct pg_proc
 void pg_own_gone(struct pg *pg, struct pg_process *process)
 {
 	if (process->client != PG_NO_CLIENT) {
-		assert(pg->clients[process->client].state == PG_UNJOINED);
+		check(pg->clients[process->client].state == PG_UNJOINED);
 		pg->clients[process->client].process = NULL;
 	}
 	process_free(pg, process);

@@ -4,7 +4,7 @@
  * call. */
 #include "pg/pg_int.h"
 
-#include <assert.h>
+#include "base/check.h"
 
 void pg_begin(struct pg *pg)
 {
@@ -14,20 +14,22 @@ void pg_begin(struct pg *pg)
 	pg_group_reap(pg);
 }
 
+_Static_assert(PG_META_MAX >= PG_MSG_HEADER_SIZE + GROUP_NAME_MAX, "the longest name fits");
+
 static struct pg_action *add_action(struct pg *pg, enum pg_action_kind kind, uint32_t client)
 {
 	struct pg_action *action = &pg->update.actions[pg->update.count];
 
-	assert(pg->update.count < pg->update.capacity);
+	check(pg->update.count < pg->update.capacity);
 	pg->update.count++;
 	*action = (struct pg_action){.kind = kind, .client = client};
 	return action;
 }
 
 /* Where the next message to submit is written; pg_submit takes as much of it as was used. */
-uint8_t *pg_meta_room(struct pg *pg)
+uint8_t *pg_meta_room(struct pg *pg, uint32_t size)
 {
-	assert(pg->bytes_capacity - pg->bytes_used >= PG_META_MAX);
+	check(pg->bytes_capacity - pg->bytes_used >= size);
 	return pg->bytes + pg->bytes_used;
 }
 
@@ -36,7 +38,7 @@ void pg_submit(struct pg *pg, enum frame_guarantee guarantee, uint32_t meta_size
 {
 	struct pg_action *action = add_action(pg, PG_ACT_SUBMIT, PG_NO_CLIENT);
 
-	assert(meta_size <= pg->bytes_capacity - pg->bytes_used);
+	check(meta_size <= pg->bytes_capacity - pg->bytes_used);
 	action->guarantee = guarantee;
 	action->meta = pg->bytes + pg->bytes_used;
 	action->meta_size = meta_size;
@@ -68,7 +70,7 @@ struct cpg_address *pg_list_begin(struct pg *pg)
 
 void pg_list_add(struct pg *pg, const struct pg_member *member, cpg_reason_t reason)
 {
-	assert(pg->addresses_used < pg->addresses_capacity);
+	check(pg->addresses_used < pg->addresses_capacity);
 	pg->addresses[pg->addresses_used] = (struct cpg_address){
 		.nodeid = member->node,
 		.pid = member->pid,
@@ -100,7 +102,7 @@ void pg_fan_confchg(struct pg *pg, struct pg_group *group, const struct cpg_addr
 	const struct cpg_address *members = pg_list_begin(pg);
 
 	list_members(pg, group);
-	assert(pg_list_end(pg, members) == group->in_view);
+	check(pg_list_end(pg, members) == group->in_view);
 	list_for_each(it, &group->processes) {
 		const struct pg_process *p = list_entry(it, struct pg_process, in_group);
 		struct pg_action *action;

@@ -2,8 +2,9 @@
 /* Groups by name and members by (group, node, pid): two hash tables over pools. */
 #include "pg/pg_int.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/check.h"
 
 static uint32_t hash_bytes(const uint8_t *bytes, uint32_t size)
 {
@@ -50,9 +51,9 @@ struct pg_group *pg_group_need(struct pg *pg, const void *name, uint32_t size)
 	if (group) {
 		return group;
 	}
-	assert(size <= GROUP_NAME_MAX);
+	check(size <= GROUP_NAME_MAX);
 	group = pg_pool_take(&pg->group_pool);
-	assert(group);
+	check(group);
 	group->name.length = size;
 	memcpy(group->name.value, name, size);
 	group->hash = hash_bytes(name, size);
@@ -73,7 +74,7 @@ void pg_group_settle(struct pg *pg, struct pg_group *group)
 	if (!list_empty(&group->members) || !list_empty(&group->processes)) {
 		return;
 	}
-	assert(group->in_view == 0);
+	check(group->in_view == 0);
 	while (*at != group) {
 		at = &(*at)->next;
 	}
@@ -215,7 +216,7 @@ struct pg_member *pg_member_need(struct pg *pg, const uint8_t *name, uint32_t na
 		return NULL;
 	}
 	member = pg_pool_take(&pg->member_pool);
-	assert(member);
+	check(member);
 	member->group = group ? group : pg_group_need(pg, name, name_size);
 	member->node = node;
 	member->pid = pid;
@@ -233,7 +234,7 @@ void pg_member_set_view(struct pg *pg, struct pg_member *member, bool in_view)
 		member->group->in_view++;
 		pg->in_view++;
 	} else if (!in_view && was) {
-		assert(member->group->in_view > 0 && pg->in_view > 0);
+		check(member->group->in_view > 0 && pg->in_view > 0);
 		member->flags &= ~(uint32_t)PG_IN_VIEW;
 		member->group->in_view--;
 		pg->in_view--;

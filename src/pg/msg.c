@@ -2,8 +2,7 @@
 /* Group messages: encoding, and decoding that is total over all inputs. */
 #include "pg/msg.h"
 
-#include <assert.h>
-
+#include "base/check.h"
 #include "wire/frame.h"
 
 #define SYNC_LAST 0x01
@@ -107,12 +106,12 @@ bool pg_msg_sync_next(struct pg_msg *msg, struct pg_msg_entry *entry)
 {
 	const char *reason;
 
-	assert(msg->kind == PG_MSG_SYNC);
+	check(msg->kind == PG_MSG_SYNC);
 	if (msg->entries == 0) {
 		return false;
 	}
 	reason = decode_entry(&msg->rest, entry);
-	assert(!reason);
+	check(!reason);
 	msg->entries--;
 	return !reason;
 }
@@ -122,14 +121,14 @@ uint32_t pg_msg_encode(enum pg_msg_kind kind, cpg_reason_t reason, uint32_t pid,
 {
 	struct writer w = writer_of(out, PG_MSG_HEADER_SIZE + GROUP_NAME_MAX);
 
-	assert(kind != PG_MSG_SYNC);
-	assert(name->length <= GROUP_NAME_MAX);
+	check(kind != PG_MSG_SYNC);
+	check(name->length <= GROUP_NAME_MAX);
 	writer_u8(&w, (uint8_t)kind);
 	writer_u8(&w, (uint8_t)reason);
 	writer_u16(&w, (uint16_t)name->length);
 	writer_u32(&w, pid);
 	writer_bytes(&w, name->value, name->length);
-	assert(writer_ok(&w));
+	check(writer_ok(&w));
 	return (uint32_t)w.used;
 }
 
@@ -150,7 +149,7 @@ void pg_sync_part_begin(struct pg_sync_part *part, struct ringid ring, uint32_t 
 
 bool pg_sync_part_add(struct pg_sync_part *part, uint32_t pid, const struct cpg_name *name)
 {
-	assert(name->length <= GROUP_NAME_MAX);
+	check(name->length <= GROUP_NAME_MAX);
 	if (part->writer.left < PG_SYNC_ENTRY_HEADER_SIZE + name->length) {
 		return false;
 	}
@@ -165,7 +164,7 @@ uint32_t pg_sync_part_end(struct pg_sync_part *part, bool last)
 {
 	struct writer head = writer_of(part->bytes, PG_SYNC_HEADER_SIZE);
 
-	assert(writer_ok(&part->writer));
+	check(writer_ok(&part->writer));
 	writer_u8(&head, PG_MSG_SYNC);
 	writer_u8(&head, last ? SYNC_LAST : 0);
 	writer_u16(&head, (uint16_t)part->entries);

@@ -2,10 +2,10 @@
 /* The groups: construction with all its sums, and the messages that come in the ring's order. */
 #include "pg/pg.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/check.h"
 #include "pg/pg_int.h"
 
 /* Processes of this node: one for each client, and as many whose clients are gone and whose
@@ -62,17 +62,17 @@ static uint32_t addresses_max(const struct pg_limits *limits)
 {
 	uint32_t members = pg_members_pool_max(limits);
 
-	return 2 * members		     /* departed: left lists, member lists */
-	       + 2 * members		     /* arrived: joined lists, member lists */
-	       + 2 * members		     /* stale, told at once; or one join or leave */
-	       + pg_stale_addresses(limits); /* stale, told one by one: with the one that left */
+	return members	     /* departed: those that left, and those that are still members */
+	       + 2 * members /* arrived: joined lists, and in the member lists again */
+	       + members     /* stale, told at once; one leave; with one more: one join */
+	       + pg_stale_addresses(limits); /* stale, told one by one */
 }
 
 static uint32_t bytes_max(const struct pg_limits *limits)
 {
 	return pg_sync_parts_max(limits) * FRAME_META_MAX   /* pg_regular */
 	       + 2 * pg_processes_max(limits) * PG_META_MAX /* queued joins and leaves */
-	       + PG_META_MAX;				    /* what pg_meta_room promises */
+	       + PG_META_MAX; /* room that is asked for and not used up */
 }
 
 static uint32_t buckets_for(uint32_t items)

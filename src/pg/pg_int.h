@@ -198,7 +198,7 @@ const char *pg_sync_part(struct pg *pg, uint32_t origin, struct pg_msg *msg);
 
 /* fanout.c */
 void pg_begin(struct pg *pg);
-uint8_t *pg_meta_room(struct pg *pg);
+uint8_t *pg_meta_room(struct pg *pg, uint32_t size);
 void pg_submit(struct pg *pg, enum frame_guarantee guarantee, uint32_t meta_size,
 	       const struct pg_payload *payload);
 uint32_t pg_receivers(const struct pg_group *group);

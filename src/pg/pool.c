@@ -2,14 +2,15 @@
 /* Pools of equal items: one allocation each, touched only as far as it was ever used. */
 #include "pg/pg_int.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
+
 int pg_pool_init(struct pg_pool *pool, size_t item_size, uint32_t capacity)
 {
-	assert(item_size >= sizeof(void *));
+	check(item_size >= sizeof(void *));
 	*pool = (struct pg_pool){.item_size = item_size, .capacity = capacity};
 	pool->items = calloc(capacity, item_size);
 	return pool->items ? 0 : -ENOMEM;
@@ -37,8 +38,8 @@ void *pg_pool_take(struct pg_pool *pool)
 
 void pg_pool_give(struct pg_pool *pool, void *item)
 {
-	assert((uint8_t *)item >= pool->items);
-	assert((uint8_t *)item < pool->items + (size_t)pool->used * pool->item_size);
+	check((uint8_t *)item >= pool->items);
+	check((uint8_t *)item < pool->items + (size_t)pool->used * pool->item_size);
 	memcpy(item, &pool->free, sizeof(pool->free));
 	pool->free = item;
 }

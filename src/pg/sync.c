@@ -9,8 +9,9 @@
  * is here again. */
 #include "pg/pg_int.h"
 
-#include <assert.h>
 #include <string.h>
+
+#include "base/check.h"
 
 static struct pg_group *group_at(struct list *node)
 {
@@ -52,7 +53,7 @@ static void announce(struct pg *pg)
 	struct pg_sync_part part;
 	uint32_t number = 0;
 
-	pg_sync_part_begin(&part, pg->ring, number, pg_meta_room(pg));
+	pg_sync_part_begin(&part, pg->ring, number, pg_meta_room(pg, FRAME_META_MAX));
 	list_for_each(it, &pg->processes) {
 		const struct pg_process *p = list_entry(it, struct pg_process, all);
 
@@ -61,7 +62,7 @@ static void announce(struct pg *pg)
 		}
 		submit_part(pg, &part, false);
 		number++;
-		pg_sync_part_begin(&part, pg->ring, number, pg_meta_room(pg));
+		pg_sync_part_begin(&part, pg->ring, number, pg_meta_room(pg, FRAME_META_MAX));
 		pg_sync_part_add(&part, p->pid, &p->group->name);
 	}
 	submit_part(pg, &part, true);
@@ -89,7 +90,7 @@ static void narrow_alive(struct pg *pg, const struct nodeset *members)
 void pg_regular(struct pg *pg, struct ringid ring, const struct nodeset *members)
 {
 	pg_begin(pg);
-	assert(nodeset_has(members, pg->node));
+	check(nodeset_has(members, pg->node));
 	narrow_alive(pg, members);
 	forget_announced(pg);
 	pg->ring = ring;
@@ -250,7 +251,7 @@ const char *pg_sync_part(struct pg *pg, uint32_t origin, struct pg_msg *msg)
 	if (!ringid_equal(msg->ring, pg->ring)) {
 		return "sync message of another ring";
 	}
-	assert(index >= 0);
+	check(index >= 0);
 	announcement = &pg->announcement[index];
 	if (pg->activated || announcement->complete || msg->part != announcement->next_part) {
 		return "sync message out of turn";

@@ -218,36 +218,91 @@ static void check_confchg(struct check *c, struct check_client *k, uint32_t id,
 	k->place_digest = mix_list(k->place_digest, a->joined, a->joined_count);
 }
 
-/* From a member, in the sender's order, none left out or twice between two changes of its membership. */
+/* False when the key is new; it is then known from now on, with this digest. */
+static bool known(struct check *c, uint64_t key, uint64_t digest, uint64_t *before)
+{
+	struct check_fact **bucket = &c->facts[key % CHECK_FACT_BUCKETS];
+	struct check_fact *fact = *bucket;
+
+	while (fact && fact->key != key) {
+		fact = fact->next;
+	}
+	if (fact) {
+		*before = fact->digest;
+		return true;
+	}
+	fact = calloc(1, sizeof(*fact));
+	if (!fact) {
+		abort();
+	}
+	*fact = (struct check_fact){.key = key, .digest = digest, .next = *bucket};
+	*bucket = fact;
+	return false;
+}
+
+/* Whoever comes second to a place must have been told what the first was told. */
+static void confirm(struct check *c, uint64_t key, uint64_t digest, const char *what)
+{
+	uint64_t before;
+
+	if (!known(c, key, digest, &before)) {
+		return;
+	}
+	c->compared++;
+	if (before != digest) {
+		broken("nodes that went through the same differ in %s", what);
+	}
+}
+
+/* Any order will do, but each client gets each once. */
+static void check_unordered(struct check *c, const struct check_client *k,
+			    const struct pg_action *a)
+{
+	uint64_t before;
+
+	c->early++;
+	if (known(c, mix(mix(55, k->connection), a->payload.size), 0, &before)) {
+		broken("unordered message %llx twice", (unsigned long long)a->payload.size);
+	}
+}
+
+/* In the sender's order, none left out or twice between two changes of its membership. */
+static void check_ordered(struct check_client *k, const struct pg_action *a, int member)
+{
+	uint64_t due = k->expected[member];
+
+	if (due != 0 && due != a->payload.size) {
+		broken("message %llx where %llx was due", (unsigned long long)a->payload.size,
+		       (unsigned long long)due);
+	}
+	k->expected[member] = a->payload.size + TAG_OF(0ull, 1ull);
+	k->place_digest = mix(k->place_digest, a->payload.size);
+	k->place_digest = mix(k->place_digest, (uint64_t)a->node << 32 | a->pid);
+}
+
+/* To a member, from a member. */
 static void check_deliver(struct check *c, struct check_client *k, uint32_t id,
 			  const struct pg_action *a)
 {
-	uint64_t number = (a->payload.size & UINT32_MAX) >> 1;
 	uint64_t session = a->payload.size >> 32;
 	bool unordered = a->payload.size & TAG_UNORDERED;
-	int at = find(k->members, k->members_count, a->node, a->pid);
+	int member = find(k->members, k->members_count, a->node, a->pid);
 
 	c->messages++;
-	c->early += unordered;
 	if (!k->told) {
 		broken("message to a client that is not in the group");
 	}
-	if (at < 0) {
+	if (member < 0) {
 		broken("message from %u:%u, which is no member", a->node, a->pid);
 	}
 	if (unordered) {
-		return;
+		check_unordered(c, k, a);
+	} else {
+		check_ordered(k, a, member);
 	}
-	if (k->expected[at] != 0 && k->expected[at] != TAG_OF(session, number)) {
-		broken("message %llx where %llx was due", (unsigned long long)a->payload.size,
-		       (unsigned long long)k->expected[at]);
-	}
-	k->expected[at] = TAG_OF(session, number + 1);
 	if (a->node == id && a->pid == k->pid && session == k->session) {
-		c->self[session]++;
+		c->self[session][unordered]++;
 	}
-	k->place_digest = mix(k->place_digest, a->payload.size);
-	k->place_digest = mix(k->place_digest, (uint64_t)a->node << 32 | a->pid);
 }
 
 /* Ring id and members belong together, and every client hears of every activated view. */
@@ -301,30 +356,6 @@ static void on_event(void *ctx, struct world_node *node, const struct pg_action 
 		check_confchg(c, k, node->id, a);
 	} else {
 		check_deliver(c, k, node->id, a);
-	}
-}
-
-/* Whoever comes second to a place must have been told what the first was told. */
-static void confirm(struct check *c, uint64_t key, uint64_t digest, const char *what)
-{
-	struct check_fact **bucket = &c->facts[key % CHECK_FACT_BUCKETS];
-	struct check_fact *fact = *bucket;
-
-	while (fact && fact->key != key) {
-		fact = fact->next;
-	}
-	if (!fact) {
-		fact = calloc(1, sizeof(*fact));
-		if (!fact) {
-			abort();
-		}
-		*fact = (struct check_fact){.key = key, .digest = digest, .next = *bucket};
-		*bucket = fact;
-		return;
-	}
-	c->compared++;
-	if (fact->digest != digest) {
-		broken("nodes that went through the same differ in %s", what);
 	}
 }
 
@@ -393,6 +424,7 @@ void check_init(struct check *c, struct world *w)
 	memset(c->self, 0, sizeof(c->self));
 	memset(c->facts, 0, sizeof(c->facts));
 	c->sessions = 0;
+	c->connections = 0;
 	c->world = w;
 	w->hooks.ctx = c;
 	w->hooks.event = on_event;
@@ -416,8 +448,10 @@ void check_fini(struct check *c)
 
 void check_opened(struct check *c, uint32_t id, uint32_t client, bool initial_totem)
 {
+	c->connections++;
 	*client_of(c, id, client) = (struct check_client){
 		.open = true,
+		.connection = c->connections,
 		.initial_totem = initial_totem,
 		.place_group = CHECK_GROUPS,
 	};
@@ -459,12 +493,12 @@ uint64_t check_tag(const struct check *c, uint32_t id, uint32_t client, bool uno
 {
 	uint64_t session = c->client[id - 1][client].session;
 
-	return TAG_OF(session, unordered ? 0 : c->sent_by[session] + 1) | unordered;
+	return TAG_OF(session, c->sent_by[session][unordered] + 1) | unordered;
 }
 
 void check_sent(struct check *c, uint32_t id, uint32_t client, bool unordered)
 {
-	c->sent_by[client_of(c, id, client)->session] += !unordered;
+	c->sent_by[client_of(c, id, client)->session][unordered]++;
 }
 
 static void check_truth(struct check *c, const struct world_node *node)
@@ -513,7 +547,8 @@ void check_quiet(struct check *c)
 			    k->last_totem.seq != 0) {
 				broken("node %u client %u missed a totem event", n, i);
 			}
-			if (k->wants && c->self[k->session] != c->sent_by[k->session]) {
+			if (k->wants && memcmp(c->self[k->session], c->sent_by[k->session],
+					       sizeof(c->self[0])) != 0) {
 				broken("node %u client %u misses its own messages", n, i);
 			}
 		}

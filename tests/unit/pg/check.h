@@ -24,7 +24,8 @@ struct check_client {
 	bool leaving;
 	uint32_t pid;
 	uint32_t group;
-	uint64_t session; /* counts accepted joins of the whole world */
+	uint64_t session;    /* counts accepted joins of the whole world */
+	uint64_t connection; /* counts opened clients of the whole world */
 	uint32_t members_count;
 	struct cpg_address members[CHECK_MEMBERS_MAX];
 	uint64_t expected
@@ -48,8 +49,10 @@ struct check {
 	struct check_client client[WORLD_NODES_MAX][WORLD_CLIENTS];
 	struct check_fact *facts[CHECK_FACT_BUCKETS];
 	uint64_t sessions;
-	uint64_t sent_by[CHECK_SENDERS_MAX]; /* messages accepted, by session */
-	uint64_t self[CHECK_SENDERS_MAX];    /* own messages delivered to the sender itself */
+	uint64_t connections;
+	/* By session, ordered and unordered: messages accepted, and delivered to the sender itself. */
+	uint64_t sent_by[CHECK_SENDERS_MAX][2];
+	uint64_t self[CHECK_SENDERS_MAX][2];
 	/* What the runs were made of: a test that saw none of something proves nothing about it. */
 	uint64_t reasons[CPG_REASON_PROCDOWN + 1]; /* confchgs */
 	uint64_t messages;

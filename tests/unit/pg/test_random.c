@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Random runs: clients come, go and talk while rings break, merge and nodes crash. Every run is decided
- * by its seed; after a failure run "test_pg_random SEED" to see that one alone.
+ * by its seed; after a failure run "test_random SEED" to see that one alone.
  */
 #include "check.h"
 
@@ -26,8 +26,8 @@ static volatile uint64_t running;
 /* Names the command that shows the failure again; the abort goes on after this. */
 static void on_abort(int number)
 {
-	char text[64];
-	int length = snprintf(text, sizeof(text), "replay: test_pg_random %llu\n",
+	char text[80];
+	int length = snprintf(text, sizeof(text), "replay: tests/unit/pg/test_random %llu\n",
 			      (unsigned long long)running);
 
 	signal(number, SIG_DFL);
