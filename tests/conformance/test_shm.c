@@ -9,7 +9,7 @@ int main(int argc, char **argv)
 				.nodes_max = 6,
 				.patience_ms = 5000,
 				.gone_ms = 1000,
-				.load_frames = 40000,
+				.load_frames = 20000,
 				.processes = true,
 				.break_bulk = shm_break_bulk};
 
