@@ -55,10 +55,9 @@ struct install {
 struct sent {
 	bool known;
 	struct sim_message message;
-	bool placed; /* ordered: where, and in which view */
+	bool placed;
 	struct place place;
-	uint64_t view;
-	uint64_t receivers;
+	uint64_t view; /* in regular configurations; 0: none yet */
 };
 
 struct seen {
@@ -376,6 +375,42 @@ static struct seen *seen_of(struct stream *receiver, uint64_t sender)
 	return &receiver->seen.at[sender];
 }
 
+/* Eight bytes at a time; a rest of fewer stays zero. */
+static uint64_t pattern(const struct sim_message *message, uint64_t word)
+{
+	return (message->number * 31 + message->pid * 7 + word) * 0x9e3779b97f4a7c15ull;
+}
+
+void sim_pattern_write(const struct sim_message *message, uint8_t *bytes)
+{
+	memset(bytes, 0, message->size);
+	memcpy(bytes, message, sizeof(*message));
+	for (uint64_t i = sizeof(*message); i + 8 <= message->size; i += 8) {
+		uint64_t word = pattern(message, i);
+
+		memcpy(bytes + i, &word, 8);
+	}
+}
+
+static bool pattern_holds(const struct sim_message *message, const uint8_t *bytes)
+{
+	uint64_t i = sizeof(*message);
+
+	for (; i + 8 <= message->size; i += 8) {
+		uint64_t word = pattern(message, i);
+
+		if (memcmp(bytes + i, &word, 8) != 0) {
+			return false;
+		}
+	}
+	for (; i < message->size; i++) {
+		if (bytes[i] != 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
 /* The bytes are those that were sent, to this group, by this process. */
 static struct sent *check_content(struct sim *sim, struct stream *to, uint32_t node, uint32_t pid,
 				  const uint8_t *bytes, uint64_t size, struct sim_message *message)
@@ -399,13 +434,10 @@ static struct sent *check_content(struct sim *sim, struct stream *to, uint32_t n
 			 to->node, (unsigned long long)message->number, node, pid);
 		return NULL;
 	}
-	for (uint64_t i = sizeof(*message); i < size; i++) {
-		if (bytes[i] != (uint8_t)(message->number * 31 + message->pid * 7 + i)) {
-			sim_fail(sim, "node %u: byte %llu of message %llu of %u:%u is corrupt",
-				 to->node, (unsigned long long)i,
-				 (unsigned long long)message->number, node, pid);
-			return NULL;
-		}
+	if (!pattern_holds(message, bytes)) {
+		sim_fail(sim, "node %u: message %llu of %u:%u is corrupt", to->node,
+			 (unsigned long long)message->number, node, pid);
+		return NULL;
 	}
 	return &from->sent.at[message->number - 1];
 }
@@ -442,10 +474,12 @@ static void check_fifo(struct sim *sim, struct stream *to, const struct sim_mess
 	seen->last_ordered = message->number;
 }
 
-/* Everybody sees an ordered message at the same place and in the same view. */
+/* Everybody sees an ordered message at the same place, and in the same view unless it comes to them in a transitional configuration,
+ * which may have lost what others saw before it. */
 static void check_place(struct sim *sim, struct stream *to, struct sent *sent)
 {
 	const struct current *current = &sim->check->current[to->node];
+	const struct install *install = &sim->check->installs.at[current->install - 1];
 
 	if (sent->message.guarantee == FRAME_UNORDERED) {
 		return;
@@ -453,8 +487,6 @@ static void check_place(struct sim *sim, struct stream *to, struct sent *sent)
 	if (!sent->placed) {
 		sent->placed = true;
 		sent->place = current->place;
-		sent->view = to->view;
-		return;
 	}
 	if (!ringid_equal(sent->place.ring, current->place.ring) ||
 	    sent->place.seq != current->place.seq) {
@@ -462,11 +494,15 @@ static void check_place(struct sim *sim, struct stream *to, struct sent *sent)
 			 to->node, (unsigned long long)sent->message.number, sent->message.node,
 			 sent->message.pid);
 	}
-	if (sent->view != to->view) {
+	if (install->transitional_seen) {
+		return;
+	}
+	if (sent->view != 0 && sent->view != to->view) {
 		sim_fail(sim, "node %u: message %llu of %u:%u in another view than elsewhere",
 			 to->node, (unsigned long long)sent->message.number, sent->message.node,
 			 sent->message.pid);
 	}
+	sent->view = to->view;
 }
 
 static bool in_view(const struct view *view, uint32_t node, uint32_t pid)
@@ -500,7 +536,6 @@ void sim_check_delivered(struct sim *sim, uint64_t stream_index, uint32_t node, 
 	check_fifo(sim, to, &message);
 	check_place(sim, to, sent);
 	to->own_delivered += message.stream == stream_index;
-	sent->receivers++;
 }
 
 static uint64_t view_index(struct sim *sim, const struct cpg_address *members, uint32_t count)
@@ -570,11 +605,36 @@ static void check_sorted(struct sim *sim, const struct stream *stream,
 	}
 }
 
+static void trace_list(char *text, size_t size, char sign, const struct cpg_address *list,
+		       uint32_t count)
+{
+	size_t used = strlen(text);
+
+	for (uint32_t i = 0; i < count && used < size; i++) {
+		used += (size_t)snprintf(text + used, size - used, " %c%u:%u", sign, list[i].nodeid,
+					 list[i].pid);
+	}
+}
+
+static void trace_view(struct sim *sim, const struct stream *stream, const struct engine_confchg *c)
+{
+	char text[600] = "";
+
+	if (!sim->options.trace) {
+		return;
+	}
+	trace_list(text, sizeof(text), '=', c->members, c->members_count);
+	trace_list(text, sizeof(text), '-', c->left, c->left_count);
+	trace_list(text, sizeof(text), '+', c->joined, c->joined_count);
+	sim_trace(sim, "%u:%u in group %u: view%s", stream->node, stream->pid, stream->group, text);
+}
+
 void sim_check_confchg(struct sim *sim, uint64_t stream_index, const struct engine_confchg *c)
 {
 	struct stream *stream = &sim->check->streams.at[stream_index];
 	struct cpg_address self = {.nodeid = stream->node, .pid = stream->pid};
 
+	trace_view(sim, stream, c);
 	if (stream->ended) {
 		sim_fail(sim, "node %u: a view after the end", stream->node);
 	}
@@ -632,7 +692,7 @@ static void check_everybody_has(struct sim *sim, const struct sent *sent)
 {
 	const struct view *view = &sim->check->views.at[sent->view];
 
-	for (size_t i = 0; sent->placed && i < sim->check->streams.count; i++) {
+	for (size_t i = 0; sent->view != 0 && i < sim->check->streams.count; i++) {
 		const struct stream *stream = &sim->check->streams.at[i];
 		struct install *install;
 

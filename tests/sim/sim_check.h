@@ -19,6 +19,9 @@ struct sim_message {
 };
 #define SIM_MAGIC 0x636f726f6e657421ull
 
+/* Fills message->size bytes: the head, and a pattern that follows from it. */
+void sim_pattern_write(const struct sim_message *message, uint8_t *bytes);
+
 int sim_check_new(struct sim_check **out);
 void sim_check_free(struct sim_check **check);
 

@@ -503,7 +503,6 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 				      .pid = client->pid,
 				      .group = client->group,
 				      .guarantee = guarantees[sim_below(sim, 4)]};
-	uint8_t *at;
 
 	if (client->memory_at + message.size > SEND_MEMORY) {
 		if (client->unsent > 0) {
@@ -511,11 +510,7 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 		}
 		client->memory_at = 0;
 	}
-	at = client->memory + client->memory_at;
-	memcpy(at, &message, sizeof(message));
-	for (uint64_t i = sizeof(message); i < message.size; i++) {
-		at[i] = (uint8_t)(message.number * 31 + message.pid * 7 + i);
-	}
+	sim_pattern_write(&message, client->memory + client->memory_at);
 	client->unsent += message.size;
 	/* First, because it may be delivered before the call returns. */
 	sim_check_sent(sim, client->stream, &message);
