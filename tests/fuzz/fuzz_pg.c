@@ -11,6 +11,8 @@
 #include "pg/msg.h"
 #include "pg/pg.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 #define CLIENTS	 4
 #define OWN_MAX	 64
 #define OWN_SIZE 256
