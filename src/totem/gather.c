@@ -142,6 +142,15 @@ static void join_weigh(struct totem *t, uint32_t from, const struct control_join
 	}
 }
 
+/* A stranger that takes members of ours as failed (it has met nobody for a while) would tear our ring apart. It comes to a ring of its own
+ * first, and merges from there with no grudge. */
+static bool stranger_welcome(struct totem *t, uint32_t from, const struct control_join *join)
+{
+	struct nodeset grudges = nodeset_intersect(&join->fail, &t->ring->members);
+
+	return merge_allowed(t, from) && grudges.count == 0;
+}
+
 /* Whether a join that reaches us outside gather is a reason to enter it. */
 static bool join_matters(struct totem *t, uint32_t from, const struct control_join *join)
 {
@@ -151,7 +160,7 @@ static bool join_matters(struct totem *t, uint32_t from, const struct control_jo
 	case TOTEM_OPERATIONAL:
 		/* A member's join that it sent before this ring came about is old news. */
 		return nodeset_has(&t->ring->members, from) ? join->ring_seq >= t->ring->id.seq
-							    : merge_allowed(t, from);
+							    : stranger_welcome(t, from, join);
 	case TOTEM_COMMIT:
 	case TOTEM_RECOVERY:
 		return nodeset_has(&t->next->members, from) && join->ring_seq >= t->next->id.seq;
