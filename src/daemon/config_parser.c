@@ -45,6 +45,7 @@ static int path_push(struct config_parser *parser, const struct config_item *ite
 {
 	size_t used = strlen(parser->section_path);
 	size_t more = strlen(item->name) + (used > 0 ? 1 : 0);
+	char *end;
 
 	if (used + more > CONFIG_PATH_MAX || parser->depth == CONFIG_PATH_MAX) {
 		return config_fail(
@@ -53,8 +54,11 @@ static int path_push(struct config_parser *parser, const struct config_item *ite
 			"have more than %d characters",
 			CONFIG_PATH_MAX);
 	}
-	snprintf(parser->section_path + used, sizeof(parser->section_path) - used, "%s%s",
-		 used > 0 ? "." : "", item->name);
+	end = parser->section_path + used;
+	if (used > 0) {
+		*end++ = '.';
+	}
+	memcpy(end, item->name, strlen(item->name) + 1);
 	parser->path_before[parser->depth] = (uint8_t)used;
 	parser->opened[parser->depth] = item->line;
 	parser->depth++;
