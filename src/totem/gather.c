@@ -121,12 +121,26 @@ static void join_merge(struct totem *t, uint32_t from, const struct control_join
 	gather_changed(t);
 }
 
+/* A stranger that takes members of our ring as failed, for example because it has no link to them, would tear our ring apart: rather we do
+ * without it. */
+static bool grudge(const struct totem *t, uint32_t from, const struct control_join *join)
+{
+	struct nodeset ours = nodeset_intersect(&join->fail, &t->ring->members);
+
+	return ring_exists(t->ring) && !nodeset_has(&t->ring->members, from) &&
+	       !nodeset_subset(&ours, &t->gather.fail);
+}
+
 /* Paper, section 4.2, "Join message received" in the gather state. */
 static void join_weigh(struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct gather *gather = &t->gather;
 
 	if (nodeset_has(&gather->fail, from)) {
+		return;
+	}
+	if (grudge(t, from, join)) {
+		gather_fail(t, from);
 		return;
 	}
 	if (join->ring_seq > gather->ring_seq) {
@@ -142,8 +156,8 @@ static void join_weigh(struct totem *t, uint32_t from, const struct control_join
 	}
 }
 
-/* A stranger that takes members of ours as failed (it has met nobody for a while) would tear our ring apart. It comes to a ring of its own
- * first, and merges from there with no grudge. */
+/* One that takes members of ours as failed, because it has met nobody for a while, comes to a ring of its own first, and merges from there
+ * with no grudge. */
 static bool stranger_welcome(struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct nodeset grudges = nodeset_intersect(&join->fail, &t->ring->members);
