@@ -103,6 +103,7 @@ struct engine {
 	uint32_t own_slots_max;
 
 	uint8_t *cells;
+	int cells_fd; /* behind them, while they are there */
 	struct sending *sendings;
 	uint32_t free_sending;
 

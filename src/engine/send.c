@@ -43,7 +43,12 @@ int engine_send_init(struct engine *engine)
 	}
 	engine->sendings = calloc(HEADER_CELLS, sizeof(*engine->sendings));
 	err = engine->sendings ? register_cells(engine, fd) : -ENOMEM;
-	close(fd);
+	/* The transport may pass the descriptor on for as long as the region is there. */
+	if (engine->cells) {
+		engine->cells_fd = fd;
+	} else {
+		close(fd);
+	}
 	for (uint32_t i = 0; !err && i < HEADER_CELLS; i++) {
 		engine->sendings[i].next_free = i + 1 < HEADER_CELLS ? i + 1 : NO_SENDING;
 	}
@@ -62,6 +67,7 @@ void engine_send_fini(struct engine *engine)
 	free(engine->sendings);
 	if (engine->cells) {
 		munmap(engine->cells, CELLS_BYTES);
+		close(engine->cells_fd);
 	}
 }
 
