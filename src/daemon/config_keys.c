@@ -122,7 +122,7 @@ static const struct config_key totem_keys[] = {
 	NUMBER0("max_messages", CONFIG(totem.max_messages), 1, TOTEM_WINDOW_MAX / 4, 17),
 	NUMBER("accelerated_window", CONFIG(totem.accelerated_window), 0, TOTEM_WINDOW_MAX / 4,
 	       UINT32_MAX),
-	NUMBER0("miss_count_const", CONFIG(totem.miss_count_const), 1, UINT32_MAX, 5),
+	NUMBER0("miss_count_const", CONFIG(totem.miss_count_const), 1, UINT8_MAX - 1, 5),
 	REFUSED("crypto_cipher", none_only, NOT_ENCRYPTED),
 	REFUSED("crypto_hash", none_only, NOT_ENCRYPTED),
 	REFUSED("secauth", NULL, NOT_ENCRYPTED),

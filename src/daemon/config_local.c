@@ -4,6 +4,8 @@
  *   the host's name: in full, with domain labels taken away one by one, then the first label of both sides
  *   the ring addresses, if one is an address of this host
  *   the names under which name servers know this host's addresses */
+#include "daemon/config_int.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,7 +15,6 @@
 #include <sys/utsname.h>
 #include <syslog.h>
 
-#include "daemon/config_int.h"
 #include "daemon/host_addrs.h"
 
 #define NAMES_TEXT_MAX 512
@@ -189,5 +190,6 @@ int config_find_local(struct config *config, const char *wanted, struct messages
 		return fail(config, wanted, found, messages);
 	}
 	config->local = (uint32_t)found;
+	config->totem.node = config->nodes[found].id;
 	return 0;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Ring addresses, from text to socket addresses; host names are looked up. */
+#include "daemon/config_int.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "daemon/config_int.h"
 #include "daemon/host_addrs.h"
 
 static int family_wanted(enum config_ip_version version)

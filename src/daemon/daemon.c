@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* See daemon.h. */
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "daemon/engine_host.h"
+#include "daemon/exit_code.h"
+#include "daemon/log.h"
+#include "daemon/process.h"
+
+#define STATE_DIR_DEFAULT "/var/lib/coronet"
+
+static void tell(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	log_say(LOG_PART_MAIN, priority, "%s", text);
+}
+
+static int fatal(const char *what, int err)
+{
+	log_say(LOG_PART_MAIN, LOG_ERR, "%s: %s", what, strerror(-err));
+	return EXIT_FATAL;
+}
+
+/* --- Turns ---------------------------------------------------------------------------------------- */
+
+static void finish_if_stopped(struct daemon *daemon)
+{
+	if (engine_failed(daemon->engine)) {
+		daemon->exit_code = EXIT_RING_ID;
+		loop_stop(daemon->loop);
+	} else if (daemon->stopping && engine_stopped(daemon->engine)) {
+		loop_stop(daemon->loop);
+	} else if (daemon->stopping && loop_now_ms(daemon->loop) >= daemon->stop_by_ms) {
+		log_say(LOG_PART_MAIN, LOG_WARNING,
+			"the ring did not take leave within %d ms: stopping without",
+			DAEMON_STOP_MS);
+		loop_stop(daemon->loop);
+	}
+}
+
+static void tell_ready(struct daemon *daemon)
+{
+	if (!daemon->ready && engine_ready(daemon->engine)) {
+		daemon->ready = true;
+		log_say(LOG_PART_MAIN, LOG_NOTICE, "ready: clients may connect");
+		process_notify("READY=1");
+	}
+}
+
+/* After every callback of the loop. */
+static void settle(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	bool more = clients_turn(daemon->clients);
+	uint64_t deadline_ms = engine_next_deadline_ms(daemon->engine);
+
+	tell_ready(daemon);
+	finish_if_stopped(daemon);
+	if (daemon->stopping && daemon->stop_by_ms < deadline_ms) {
+		deadline_ms = daemon->stop_by_ms;
+	}
+	loop_wake_at(daemon->loop, more ? 0 : deadline_ms);
+}
+
+static void turn(struct daemon *daemon)
+{
+	if (engine_turn(daemon->engine, loop_now_ms(daemon->loop))) {
+		loop_wake_at(daemon->loop, 0);
+	}
+}
+
+static void engine_is_ready(void *ctx, short revents)
+{
+	(void)revents;
+	turn(ctx);
+}
+
+static void timer_is_due(void *ctx)
+{
+	turn(ctx);
+}
+
+/* --- Signals -------------------------------------------------------------------------------------- */
+
+void daemon_stop(struct daemon *daemon)
+{
+	if (daemon->stopping) {
+		return;
+	}
+	daemon->stopping = true;
+	daemon->stop_by_ms = loop_now_ms(daemon->loop) + DAEMON_STOP_MS;
+	process_notify("STOPPING=1");
+	engine_stop(daemon->engine, loop_now_ms(daemon->loop));
+}
+
+static void signal_came(void *ctx, int number)
+{
+	struct daemon *daemon = ctx;
+
+	switch (number) {
+	case SIGHUP:
+		daemon_reload(daemon);
+		return;
+	case SIGUSR2:
+		daemon_dump(daemon);
+		return;
+	default:
+		log_say(LOG_PART_MAIN, LOG_NOTICE, "signal %s: leaving the ring",
+			sigabbrev_np(number));
+		daemon_stop(daemon);
+		return;
+	}
+}
+
+static int watch_signals(struct daemon *daemon)
+{
+	static const int numbers[] = {SIGHUP, SIGUSR2, SIGTERM, SIGINT, SIGQUIT};
+	int err = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		err = err ? err : loop_signal(daemon->loop, numbers[i], signal_came, daemon);
+	}
+	return err;
+}
+
+/* --- Building ------------------------------------------------------------------------------------- */
+
+/* Explicitly named, or next to the sockets when the run directory was, else where a reboot does not reach. */
+static const char *state_directory(const struct daemon *daemon)
+{
+	if (daemon->config->state_dir[0]) {
+		return daemon->config->state_dir;
+	}
+	return daemon->run_dir_given ? run_dir_path(daemon->run_dir) : STATE_DIR_DEFAULT;
+}
+
+static int open_files(struct daemon *daemon, const char *run_dir)
+{
+	struct messages messages = {0};
+	char recorder[PATH_MAX + 16];
+	int code = run_dir_new(run_dir, &messages, &daemon->run_dir);
+
+	if (code == EXIT_OK) {
+		code = ring_id_file_new(state_directory(daemon), config_local(daemon->config)->id,
+					&messages, &daemon->ring_id);
+	}
+	messages_flush(&messages, tell, NULL);
+	if (code == EXIT_OK && daemon->config->logging.blackbox) {
+		snprintf(recorder, sizeof(recorder), "%s/blackbox", run_dir);
+		log_recorder_start(recorder);
+	}
+	return code;
+}
+
+static struct slab_config slab_config(const struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	/* An adapter pins all of it at once; shared memory is filled as it is used. */
+	bool pinned = strcmp(daemon->carrier.ops->name, "rdma") == 0;
+
+	return (struct slab_config){.slot_size_bytes = config->slot_size_bytes,
+				    .slot_count = config->slots,
+				    .extent_bytes = config->extents_bytes,
+				    .huge_pages = pinned && config->huge_pages,
+				    .prefault = pinned};
+}
+
+static int open_slab(struct daemon *daemon)
+{
+	struct slab_config config = slab_config(daemon);
+	int err = slab_new(&config, &daemon->slab);
+
+	if (err) {
+		log_say(LOG_PART_MAIN, LOG_ERR,
+			"no memory for messages (%llu MiB): %s. Lower rdma.extents or rdma.slots",
+			(unsigned long long)((daemon->config->extents_bytes +
+					      (uint64_t)daemon->config->slots *
+						      daemon->config->slot_size_bytes) >>
+					     20),
+			strerror(-err));
+		return EXIT_FATAL;
+	}
+	return EXIT_OK;
+}
+
+static int open_engine(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	struct engine_config wanted = {
+		.totem = config->totem,
+		.pg = {.clients_max = config->clients_max, .members_max = PG_MEMBERS_MAX},
+		.slab = slab_config(daemon),
+		.eager_size_bytes = config->eager_size_bytes,
+		.copy_size_bytes = config->copy_size_bytes,
+		.ring_seq = ring_id_file_last(daemon->ring_id),
+		.incarnation = daemon->incarnation,
+	};
+	struct engine_host host = engine_host(daemon);
+	struct transport *transport = daemon->carrier.transport;
+	int err;
+
+	daemon->carrier.transport = NULL;
+	err = engine_new(&wanted, &host, daemon->carrier.ops, transport, daemon->slab,
+			 &daemon->engine);
+	return err ? fatal("the ring cannot be set up", err) : EXIT_OK;
+}
+
+static int add_peers(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	for (uint32_t i = 0; i < config->node_count; i++) {
+		struct transport_peer peer = {.node = config->nodes[i].id,
+					      .addr = config->nodes[i].addr};
+		int err = i == config->local ? 0 : engine_peer_add(daemon->engine, &peer);
+
+		if (err) {
+			log_say(LOG_PART_MAIN, LOG_ERR, "node %u cannot be added: %s", peer.node,
+				strerror(-err));
+			return EXIT_FATAL;
+		}
+	}
+	return EXIT_OK;
+}
+
+static bool client_allowed(void *ctx, uid_t uid, const gid_t *groups, size_t count)
+{
+	const struct config_uidgid *list = &((struct daemon *)ctx)->config->uidgid;
+
+	for (uint32_t i = 0; i < list->uid_count; i++) {
+		if (list->uids[i] == uid) {
+			return true;
+		}
+	}
+	for (uint32_t i = 0; i < list->gid_count; i++) {
+		for (size_t j = 0; j < count; j++) {
+			if (list->gids[i] == groups[j]) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void clients_say(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	log_say(LOG_PART_CPG, priority, "%s", text);
+}
+
+static char *clients_status(void *ctx)
+{
+	return daemon_status(ctx);
+}
+
+static uint64_t clients_clock(void *ctx)
+{
+	return loop_now_ms(ctx);
+}
+
+static int clients_add(void *ctx, int fd, short events, clients_ready_fn *ready, void *arg)
+{
+	return loop_add(ctx, fd, events, ready, arg);
+}
+
+static int clients_mod(void *ctx, int fd, short events, clients_ready_fn *ready, void *arg)
+{
+	return loop_mod(ctx, fd, events, ready, arg);
+}
+
+static void clients_del(void *ctx, int fd)
+{
+	loop_del(ctx, fd);
+}
+
+static int open_clients(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	struct clients_loop loop = {.ctx = daemon->loop,
+				    .add = clients_add,
+				    .mod = clients_mod,
+				    .del = clients_del,
+				    .now_ms = clients_clock};
+	struct clients_config wanted = {
+		.run_dir = run_dir_path(daemon->run_dir),
+		.node = config_local(config)->id,
+		.slab = daemon->slab,
+		.slab_config = slab_config(daemon),
+		.connections_max = config->clients_max,
+		.queue_max_bytes = config->client_queue_max_bytes,
+		.send_max_bytes = config->client_send_memory_max_bytes,
+		.inline_max_bytes = config->client_inline_max_bytes,
+		.ctx = daemon,
+		.allow = client_allowed,
+		.log = clients_say,
+		.status = clients_status,
+	};
+	int err = clients_new(&wanted, &loop, daemon->engine, &daemon->clients);
+
+	/* The reason is in the log. */
+	return err ? EXIT_FATAL : EXIT_OK;
+}
+
+static int open_loop(struct daemon *daemon)
+{
+	int err = loop_new(&daemon->loop);
+
+	err = err ? err : watch_signals(daemon);
+	if (!err && getrandom(&daemon->incarnation, sizeof(daemon->incarnation), 0) !=
+			    sizeof(daemon->incarnation)) {
+		err = -errno;
+	}
+	return err ? fatal("the event loop cannot be set up", err) : EXIT_OK;
+}
+
+static int start(struct daemon *daemon)
+{
+	int err =
+		loop_add(daemon->loop, engine_fd(daemon->engine), POLLIN, engine_is_ready, daemon);
+
+	if (err) {
+		return fatal("the event loop does not take the transport", err);
+	}
+	loop_timer(daemon->loop, timer_is_due, daemon);
+	loop_settle(daemon->loop, settle, daemon);
+	daemon->started_ms = loop_now_ms(daemon->loop);
+	engine_start(daemon->engine, daemon->started_ms);
+	loop_wake_at(daemon->loop, 0);
+	return EXIT_OK;
+}
+
+int daemon_open(struct daemon *daemon, const char *run_dir)
+{
+	int code = open_files(daemon, run_dir);
+
+	if (code == EXIT_OK) {
+		process_raise_limits();
+		code = open_loop(daemon);
+	}
+	code = code ? code : carrier_open(daemon->config, daemon->incarnation, &daemon->carrier);
+	code = code ? code : open_slab(daemon);
+	code = code ? code : open_engine(daemon);
+	code = code ? code : add_peers(daemon);
+	code = code ? code : open_clients(daemon);
+	return code ? code : start(daemon);
+}
+
+int daemon_run(struct daemon *daemon)
+{
+	loop_run(daemon->loop);
+	log_say(LOG_PART_MAIN, LOG_NOTICE, "stopped");
+	return daemon->exit_code;
+}
+
+/* The clients hold messages of the engine, the engine's memory is the slab's, and the run directory's lock outlives all. */
+void daemon_close(struct daemon *daemon)
+{
+	if (daemon->loop) {
+		loop_settle(daemon->loop, NULL, NULL);
+	}
+	if (daemon->engine && daemon->loop) {
+		loop_del(daemon->loop, engine_fd(daemon->engine));
+	}
+	clients_free(&daemon->clients);
+	engine_free(&daemon->engine);
+	slab_free(&daemon->slab);
+	carrier_close(&daemon->carrier);
+	loop_free(&daemon->loop);
+	ring_id_file_free(&daemon->ring_id);
+	run_dir_free(&daemon->run_dir);
+	config_free(&daemon->config);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* coronetd: the command line, the configuration, the process; the rest is the daemon's. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/exit_code.h"
+#include "daemon/log.h"
+#include "daemon/options.h"
+#include "daemon/process.h"
+
+/* Before the configuration says where the log goes. */
+static void complain(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "coronetd: %s: %s\n", log_priority_name(priority), text);
+}
+
+static void complain_to_syslog(void *ctx, int priority, const char *text)
+{
+	complain(ctx, priority, text);
+	syslog(LOG_DAEMON | priority, "%s", text);
+}
+
+static void tell(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	log_say(LOG_PART_MAIN, priority, "%s", text);
+}
+
+static void print_summary(const struct config *config)
+{
+	const struct config_node *node = config_local(config);
+
+	printf("%s: in order. Cluster %s, %u nodes, transport %s; this is node %u%s%s%s\n",
+	       config->path, config->cluster_name, config->node_count,
+	       config_transport_name((enum config_transport)config->transport), node->id,
+	       node->name[0] ? " (" : "", node->name, node->name[0] ? ")" : "");
+}
+
+static int test(const struct config_source *source)
+{
+	struct messages messages = {0};
+	struct config *config = NULL;
+	int code = config_load(source, &messages, &config);
+
+	messages_flush(&messages, complain, NULL);
+	if (code == EXIT_OK) {
+		print_summary(config);
+	}
+	config_free(&config);
+	return code;
+}
+
+/* In the process that stays. */
+static int serve(struct daemon *daemon, const char *run_dir)
+{
+	int code;
+
+	process_raise_priority(daemon->config);
+	code = daemon_open(daemon, run_dir);
+	if (process_tell_parent(code) && code == EXIT_OK) {
+		code = EXIT_DEV_NULL;
+	}
+	if (code == EXIT_OK) {
+		code = daemon_run(daemon);
+	}
+	daemon_close(daemon);
+	return code;
+}
+
+/* The daemon leaves its working directory; a path that was given must still mean the same when it reloads. */
+static const char *absolute(const char *path, char *room)
+{
+	return realpath(path, room) ? room : path;
+}
+
+/* The run directory need not exist yet. */
+static const char *absolute_run_dir(const char *path, char *room, size_t size)
+{
+	char here[PATH_MAX];
+
+	if (path[0] == '/' || !getcwd(here, sizeof(here)) ||
+	    (size_t)snprintf(room, size, "%s/%s", here, path) >= size) {
+		return path;
+	}
+	return room;
+}
+
+static int start(const struct options *options, struct daemon *daemon, struct messages *messages)
+{
+	static char run_dir_room[PATH_MAX];
+	const char *run_dir = options->run_dir ? options->run_dir : CORONET_DEFAULT_RUN_DIR;
+	int err;
+
+	run_dir = absolute_run_dir(run_dir, run_dir_room, sizeof(run_dir_room));
+	daemon->run_dir_given = options->run_dir != NULL;
+	log_open(&daemon->config->logging);
+	messages_flush(messages, tell, NULL);
+	log_say(LOG_PART_MAIN, LOG_NOTICE,
+		"coronetd %s starts: node %u of cluster %s, version %llu of %s", PACKAGE_VERSION,
+		config_local(daemon->config)->id, daemon->config->cluster_name,
+		(unsigned long long)daemon->config->config_version, daemon->config->path);
+	err = options->foreground ? 0 : process_background();
+	if (err) {
+		log_say(LOG_PART_MAIN, LOG_ERR, "cannot go into the background: %s",
+			strerror(-err));
+		return EXIT_FORK;
+	}
+	return serve(daemon, run_dir);
+}
+
+static int run(const struct options *options)
+{
+	static char config_room[PATH_MAX];
+	static struct daemon daemon;
+	struct messages messages = {0};
+	int code;
+
+	daemon.source.path = absolute(options->config, config_room);
+	daemon.source.node = options->node;
+	code = config_load(&daemon.source, &messages, &daemon.config);
+	if (code) {
+		openlog("coronetd", LOG_PID, LOG_DAEMON);
+		messages_flush(&messages, complain_to_syslog, NULL);
+		return code;
+	}
+	code = start(options, &daemon, &messages);
+	config_free(&daemon.config);
+	log_close();
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = options_parse(argc, argv);
+	struct config_source source = {.path = options.config, .node = options.node};
+
+	switch (options.action) {
+	case OPTIONS_HELP:
+		options_help();
+		return EXIT_OK;
+	case OPTIONS_VERSION:
+		printf("coronetd %s\n", PACKAGE_VERSION);
+		return EXIT_OK;
+	case OPTIONS_TEST:
+		return test(&source);
+	case OPTIONS_WRONG:
+		return EXIT_USAGE;
+	case OPTIONS_RUN:
+		return run(&options);
+	}
+	return EXIT_USAGE;
+}
