@@ -4,7 +4,7 @@
  * them on soft-RoCE and breaks things.
  *
  *   verbs_node NODE ADDRESS[:PORT] PEER=ADDRESS[:PORT]... [-f FRAMES_PER_SECOND] [-s FRAME_BYTES] [-r READS_PER_SECOND]
- *              [-R READ_BYTES] [-t SECONDS] [-d DEVICE] [-q]
+ *              [-R READ_BYTES] [-p MS_BETWEEN_PINGS] [-t SECONDS] [-d DEVICE] [-q]
  *
  * SIGUSR1 fences every peer; SIGTERM ends. Exit status: 0 well, 1 something wrong arrived, 2 usage, 3 cannot open. */
 #include <arpa/inet.h>
@@ -75,7 +75,7 @@ static int peer_count;
 static uint8_t *slab, *sendmem;
 static uint64_t my_key, incarnation;
 static uint32_t me;
-static long frames_rate = 200, reads_rate = 20, seconds = 10;
+static long frames_rate = 200, reads_rate = 20, seconds = 10, ping_ms = 100;
 static uint32_t frame_bytes = 4000, read_bytes = 65536;
 static bool quiet, wrong;
 static volatile sig_atomic_t stop, fence;
@@ -354,8 +354,10 @@ static void peer_up(struct peer *peer, const struct transport_event *event)
 	peer->incarnation = event->incarnation;
 	peer->key = 0;
 	peer->next_out = peer->acked = peer->next_in = peer->told = 0;
-	peer->reads_started = peer->reads_done + peer->reads_failed;
-	peer->reads_failed = peer->reads_done = peer->reads_started;
+	if (peer->reads_started != peer->reads_done + peer->reads_failed) {
+		complain("READs under way at up", peer, peer->reads_started, peer->reads_done);
+	}
+	peer->reads_started = peer->reads_done = peer->reads_failed = 0;
 	say("UP %u incarnation %llx", peer->node, (unsigned long long)event->incarnation);
 }
 
@@ -434,7 +436,8 @@ static void work(uint64_t now_ms)
 		if (!peer->up) {
 			continue;
 		}
-		if (peer->key == 0 || peer->last_ping_ms + 100 <= now_ms) {
+		if (peer->key == 0 ||
+		    (ping_ms > 0 && peer->last_ping_ms + (uint64_t)ping_ms <= now_ms)) {
 			(void)tell(peer, MESSAGE_KEY, my_key, 0);
 			(void)tell(peer, MESSAGE_PING, 0, clock_us());
 			peer->last_ping_ms = now_ms;
@@ -549,7 +552,7 @@ static void options(int argc, char **argv, struct transport_config *config)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "f:s:r:R:t:d:q")) != -1) {
+	while ((option = getopt(argc, argv, "f:s:r:R:p:t:d:q")) != -1) {
 		switch (option) {
 		case 'f':
 			frames_rate = atol(optarg);
@@ -562,6 +565,9 @@ static void options(int argc, char **argv, struct transport_config *config)
 			break;
 		case 'R':
 			read_bytes = (uint32_t)atol(optarg);
+			break;
+		case 'p':
+			ping_ms = atol(optarg);
 			break;
 		case 't':
 			seconds = atol(optarg);

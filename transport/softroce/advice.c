@@ -108,7 +108,7 @@ const char *softroce_answer_text(enum softroce_answer answer)
 {
 	switch (answer) {
 	case SOFTROCE_OK:
-		return "possible";
+		return "nothing stands in the way";
 	case SOFTROCE_NO_RDMA:
 		return "this kernel has no RDMA subsystem (modprobe ib_core)";
 	case SOFTROCE_NO_MODULE:

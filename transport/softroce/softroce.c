@@ -7,6 +7,8 @@
 #include <rdma/rdma_netlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "softroce/netlink.h"
@@ -147,6 +149,29 @@ static void free_name(const struct softroce_link *links, int count, char name[SO
 	}
 }
 
+/* The kernel puts a device on lo if it is asked to, but then no address leads to it. */
+static enum softroce_answer netdev_check(const char *netdev)
+{
+	struct ifreq request = {.ifr_flags = 0};
+	int fd;
+	int error;
+
+	if (strlen(netdev) >= IF_NAMESIZE || if_nametoindex(netdev) == 0) {
+		return SOFTROCE_NO_NETDEV;
+	}
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		return SOFTROCE_FAILED;
+	}
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", netdev);
+	error = ioctl(fd, SIOCGIFFLAGS, &request);
+	close(fd);
+	if (error != 0) {
+		return SOFTROCE_NO_NETDEV;
+	}
+	return request.ifr_flags & IFF_LOOPBACK ? SOFTROCE_BAD_NETDEV : SOFTROCE_OK;
+}
+
 enum softroce_answer softroce_ensure(const char *netdev, const char *wish,
 				     char device[SOFTROCE_NAME_MAX], bool *created)
 {
@@ -165,8 +190,9 @@ enum softroce_answer softroce_ensure(const char *netdev, const char *wish,
 			return SOFTROCE_OK;
 		}
 	}
-	if (if_nametoindex(netdev) == 0) {
-		return SOFTROCE_NO_NETDEV;
+	answer = netdev_check(netdev);
+	if (answer != SOFTROCE_OK) {
+		return answer;
 	}
 	if (wish && (strlen(wish) >= sizeof(name) || name_taken(links, count, wish))) {
 		return SOFTROCE_NAME_TAKEN;

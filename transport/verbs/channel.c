@@ -116,7 +116,8 @@ int verbs_channel_create_qp(struct verbs_channel *channel)
 		attr = qp_attributes(channel);
 		attr.cap.max_inline_data = 0;
 		if (rdma_create_qp(channel->id, t->pd, &attr) != 0) {
-			verbs_log(t, LOG_ERR, "%s: cannot make a queue pair: %s",
+			/* Also when the other side has given up meanwhile. */
+			verbs_log(t, LOG_INFO, "%s: cannot make a queue pair: %s",
 				  channel->peer->text, strerror(errno));
 			return -errno;
 		}
@@ -186,7 +187,17 @@ int verbs_channel_post(struct verbs_channel *channel, struct ibv_send_wr *wr, en
 
 int verbs_channel_keepalive(struct verbs_channel *channel)
 {
-	struct ibv_send_wr wr = {.opcode = IBV_WR_RDMA_READ};
+	struct ibv_sge sge = {
+		.addr = ALIVE_PAGE_SIZE / 2,
+		.length = sizeof(uint64_t),
+		.lkey = channel->t->alive_mr->lkey,
+	};
+	struct ibv_send_wr wr = {
+		.sg_list = &sge,
+		.num_sge = 1,
+		.opcode = IBV_WR_RDMA_READ,
+		.wr.rdma = {.rkey = channel->peer->alive_rkey},
+	};
 
 	return verbs_channel_post(channel, &wr, WR_KEEPALIVE, channel->class);
 }

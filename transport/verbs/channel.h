@@ -18,7 +18,7 @@ void verbs_channel_tune(struct verbs_channel *channel);
 /* Posts one signalled request and books it. -ENOBUFS: the send queue is full. Any other failure breaks the channel. */
 int verbs_channel_post(struct verbs_channel *channel, struct ibv_send_wr *wr, enum wr_kind kind,
 		       uint32_t slot);
-/* A READ of no bytes: proves path and queue pair without taking a receive place. */
+/* A READ of a few bytes: proves path and queue pair without taking a receive place. */
 int verbs_channel_keepalive(struct verbs_channel *channel);
 /* The oldest request has completed; false if that is not what the account says. */
 bool verbs_channel_retire(struct verbs_channel *channel, struct wrid id);

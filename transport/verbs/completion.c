@@ -125,6 +125,7 @@ static void sender_done(struct verbs_channel *channel, struct wrid id)
 	switch (id.kind) {
 	case WR_CONTROL_SEND:
 		verbs_control_sent(peer);
+		channel->carried = channel->carried || peer->up;
 		break;
 	case WR_FRAME_SEND:
 		verbs_bulk_frame_sent(peer);

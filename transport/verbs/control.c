@@ -15,7 +15,7 @@
 #include "verbs/region.h"
 
 #define CHUNK_BYTES    (2 * CONTROL_QUOTA * CONTROL_BUFFER_SIZE)
-#define HELLO_SIZE     18
+#define HELLO_SIZE     22
 #define CREDIT_AT      (CONTROL_QUOTA / 2 - 2) /* consumed and not told: time for a message of its own */
 #define RESET_AGAIN_MS 500
 
@@ -152,6 +152,7 @@ size_t verbs_control_put_hello(const struct control_hello *hello, uint8_t *bytes
 	writer_u32(&w, hello->node);
 	writer_u64(&w, hello->incarnation);
 	writer_u32(&w, hello->attempt);
+	writer_u32(&w, hello->alive_rkey);
 	writer_u16(&w, hello->quota);
 	return writer_ok(&w) ? w.used : 0;
 }
@@ -165,6 +166,7 @@ bool verbs_control_get_hello(const uint8_t *bytes, size_t size, struct control_h
 	hello.node = cursor_u32(&c);
 	hello.incarnation = cursor_u64(&c);
 	hello.attempt = cursor_u32(&c);
+	hello.alive_rkey = cursor_u32(&c);
 	hello.quota = cursor_u16(&c);
 	if (!cursor_ok(&c) || hello.quota <= CONTROL_RESERVE) {
 		return false;
@@ -239,6 +241,7 @@ static void send_hello(struct verbs_peer *peer)
 		.node = t->config.node,
 		.incarnation = t->config.incarnation,
 		.attempt = peer->control.attempt,
+		.alive_rkey = t->alive_mr->rkey,
 		.quota = CONTROL_QUOTA,
 	};
 	uint8_t bytes[HELLO_SIZE];

@@ -25,6 +25,7 @@ struct control_hello {
 	uint32_t node;
 	uint64_t incarnation;
 	uint32_t attempt;
+	uint32_t alive_rkey; /* may be READ from offset 0 to see whether the connection works */
 	uint16_t quota;
 };
 

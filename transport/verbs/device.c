@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -132,6 +133,20 @@ static struct ibv_srq *srq_new(struct transport *t, uint32_t places)
 	return ibv_create_srq(t->pd, &attr);
 }
 
+static int device_alive_page(struct transport *t)
+{
+	void *page = mmap(NULL, ALIVE_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (page == MAP_FAILED) {
+		return -ENOMEM;
+	}
+	t->alive_page = page;
+	t->alive_mr = verbs_region_register(t, page, ALIVE_PAGE_SIZE, 0, IBV_ACCESS_REMOTE_READ,
+					    "keepalive page");
+	return t->alive_mr ? 0 : -errno;
+}
+
 static int device_queues(struct transport *t)
 {
 	int error;
@@ -139,6 +154,10 @@ static int device_queues(struct transport *t)
 	t->pd = ibv_alloc_pd(t->verbs);
 	if (!t->pd) {
 		return errno > 0 ? -errno : -ENOMEM;
+	}
+	error = device_alive_page(t);
+	if (error < 0) {
+		return error;
 	}
 	error = verbs_cq_init(t, &t->control_cq,
 			      NODES_MAX * 2 * (CONTROL_QUOTA + 1) + CONTROL_SLOTS_MAX);
@@ -225,6 +244,12 @@ void verbs_device_close(struct transport *t)
 	verbs_control_free(t);
 	for (uint32_t i = 0; i < TRANSPORT_REGIONS_MAX; i++) {
 		verbs_region_remove(t, i);
+	}
+	if (t->alive_mr) {
+		verbs_region_release(t, t->alive_mr, ALIVE_PAGE_SIZE);
+	}
+	if (t->alive_page) {
+		munmap(t->alive_page, ALIVE_PAGE_SIZE);
 	}
 	if (t->pd) {
 		ibv_dealloc_pd(t->pd);

@@ -78,6 +78,7 @@ bool verbs_peer_greeted(struct verbs_peer *peer, const struct control_hello *hel
 	}
 	verbs_peer_fate(peer, hello->incarnation != peer->incarnation);
 	peer->incarnation = hello->incarnation;
+	peer->alive_rkey = hello->alive_rkey;
 	peer->flow.quota = hello->quota < CONTROL_QUOTA ? hello->quota : CONTROL_QUOTA;
 	channel_ready(control);
 	if (!control->initiator) {
@@ -201,7 +202,8 @@ void verbs_peer_tick(struct verbs_peer *peer)
 	if (peer->down_held && t->now_ms >= peer->down_deadline_ms) {
 		verbs_peer_fate(peer, false);
 	}
-	if (peer->probe_due && peer->control.state == CHANNEL_IDLE) {
+	if (peer->probe_due && peer->control.state == CHANNEL_IDLE &&
+	    t->now_ms >= peer->control.redial_ms) {
 		peer->probe_due = false;
 		verbs_dial(&peer->control, true);
 	}
@@ -223,5 +225,8 @@ uint64_t verbs_peer_deadline_ms(const struct verbs_peer *peer)
 	    peer->flow.reset_ms < deadline_ms) {
 		deadline_ms = peer->flow.reset_ms;
 	}
-	return peer->probe_due ? 0 : deadline_ms;
+	if (peer->probe_due && peer->control.redial_ms < deadline_ms) {
+		deadline_ms = peer->control.redial_ms;
+	}
+	return deadline_ms;
 }

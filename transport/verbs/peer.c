@@ -20,6 +20,8 @@
 #define BULK_BREAKS_MAX 10
 /* Dials after "stale" are repeated at once, a few times: the first clears the other kernel's memory. */
 #define STALE_TRIES 5
+/* How many steps of dialling a loss may be held back to learn whether the process lives; usually it takes a few milliseconds. */
+#define FATE_STEPS 3
 
 void verbs_wake(struct transport *t)
 {
@@ -243,12 +245,15 @@ static void announce_end(struct verbs_peer *peer, enum break_reason reason, bool
 		return;
 	}
 	if (!peer->up) {
+		/* A question without an answer is asked again. */
+		peer->probe_due = peer->down_held && !peer->dialler;
 		return;
 	}
 	if (!gone && (reason == BREAK_DISCONNECTED || reason == BREAK_COMPLETION)) {
 		peer->down_held = true;
 		peer->probe_due = !peer->dialler;
-		peer->down_deadline_ms = t->now_ms + t->config.connect_timeout_ms;
+		peer->down_deadline_ms =
+			t->now_ms + (uint64_t)FATE_STEPS * t->config.connect_timeout_ms;
 		return;
 	}
 	report_down(peer, gone);

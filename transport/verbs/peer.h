@@ -29,7 +29,7 @@ void verbs_peer_connected(struct verbs_channel *channel);
 void verbs_peer_heard(struct verbs_channel *channel);
 /* False: that is not whom we mean to talk to. */
 bool verbs_peer_greeted(struct verbs_peer *peer, const struct control_hello *hello);
-/* The dialler's READ of no bytes has come back. */
+/* The dialler's first READ has come back. */
 void verbs_peer_bulk_proved(struct verbs_peer *peer);
 /* The dialler says so. */
 void verbs_peer_bulk_ready(struct verbs_peer *peer, uint32_t attempt);

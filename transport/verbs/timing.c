@@ -6,7 +6,6 @@
 #define ACK_CONTROL_MAX 16
 #define ACK_BULK_MIN	16
 #define ACK_BULK_MAX	18
-#define STEP_FACTOR_MAX 4
 
 static uint64_t silence_us(uint8_t timeout)
 {
@@ -51,11 +50,8 @@ uint32_t verbs_backoff_ms(uint32_t failures, uint32_t random)
 
 uint32_t verbs_step_ms(uint32_t base_ms, uint32_t timeouts)
 {
-	uint32_t factor = 1;
+	static const uint8_t factors[] = {1, 2, 1, 4};
+	uint32_t factor = factors[timeouts % (sizeof(factors) / sizeof(factors[0]))];
 
-	while (timeouts >= 2 && factor < STEP_FACTOR_MAX) {
-		factor *= 2;
-		timeouts -= 2;
-	}
 	return base_ms > UINT32_MAX / factor ? UINT32_MAX : base_ms * factor;
 }

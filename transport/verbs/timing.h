@@ -24,8 +24,9 @@ uint8_t verbs_ack_timeout_bulk(uint32_t silent_ms);
 /* Pause before the next dial after `failures` failed ones in a row (0: at once); doubling, between half and all of it by `random`. */
 uint32_t verbs_backoff_ms(uint32_t failures, uint32_t random);
 
-/* How long one step of dialling may take after `timeouts` steps in a row took too long: a busy peer must not be given up for ever
- * just because it needs longer than the first guess. At most four times base_ms. */
+/* How long one step of dialling may take after `timeouts` steps in a row took too long. Longer now and then, so that a busy peer is not given
+ * up for ever because it needs more than the first guess; short again in between, because what was sent into a hole before it closed
+ * has to be sent once more. One, two or four times base_ms. */
 uint32_t verbs_step_ms(uint32_t base_ms, uint32_t timeouts);
 
 #endif

@@ -2,7 +2,7 @@
 /* What the files of this room share: the transport, its peers and their channels.
  *
  * A peer has two channels, each one reliable connection. The lower node id dials control, both say hello, then it dials bulk and
- * proves it with a READ of no bytes; then it says "ready" on control. So the dialler's peer is up first, and whoever accepts hears the
+ * proves it with a small READ; then it says "ready" on control. So the dialler's peer is up first, and whoever accepts hears the
  * other speak on each channel before it sends there.
  *
  * A channel that fails is only marked (channel_break); verbs_reap takes it down when no loop over completions is under way. Taking
@@ -24,6 +24,7 @@
 #define CONTROL_RESERVE	    4
 #define CONTROL_HEADER	    8
 #define CONTROL_BUFFER_SIZE 4160 /* CONTROL_HEADER + CONTROL_SIZE_MAX, rounded up to a cache line */
+#define ALIVE_PAGE_SIZE	    4096
 #define CONTROL_SLOTS_MAX   (NODES_MAX * CONTROL_QUOTA)
 
 /* READs under way on one queue pair at most (devices may grant less), and waiting behind them. */
@@ -145,6 +146,7 @@ struct verbs_peer {
 	uint32_t node;
 	uint64_t incarnation;
 	uint32_t last_attempt; /* of its incarnation */
+	uint32_t alive_rkey;   /* its page for keepalives */
 	uint64_t down_deadline_ms;
 	struct sockaddr_storage addr; /* with its port */
 	char text[80];		      /* "node 3 (10.50.0.3:5405)" */
@@ -213,6 +215,11 @@ struct transport {
 	enum reject_reason complaint;
 	uint32_t complaint_node;
 	uint64_t complaint_ms;
+
+	/* One page: its first bytes may be READ by peers, its second half receives what we READ of theirs. Keepalives mean no bytes, but READs
+	 * of none are fatal to soft-RoCE (Linux 6.1) when they have to be repeated. */
+	uint8_t *alive_page;
+	struct ibv_mr *alive_mr;
 
 	struct event_queue queue;
 	uint32_t broken; /* channels marked */

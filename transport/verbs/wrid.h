@@ -13,7 +13,7 @@ enum wr_kind {
 	WR_FRAME_SEND,	     /* slot: place in the peer's queue of frames */
 	WR_FRAME_RECV,	     /* slot: slot of the slab; no peer */
 	WR_READ,	     /* slot: place in the peer's queue of READs */
-	WR_KEEPALIVE,	     /* a READ of no bytes; slot: the channel's class */
+	WR_KEEPALIVE,	     /* a READ of a few bytes; slot: the channel's class */
 };
 #define WR_KINDS 6
 
