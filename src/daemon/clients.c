@@ -10,6 +10,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+static const char DOOM_STOPPING[] = "the daemon stops";
+
 void clients_log(const struct clients *clients, int priority, const char *format, ...)
 {
 	char text[512];
@@ -68,7 +70,7 @@ static void log_end(const struct client *client)
 {
 	const struct clients *clients = client->clients;
 
-	if (client->hung_up) {
+	if (client->hung_up || client->doom == DOOM_STOPPING) {
 		clients_log(clients, LOG_DEBUG, "client pid %d: connection closed",
 			    client->cred.pid);
 	} else {
@@ -83,7 +85,7 @@ static void forget(struct client *client)
 
 	switch (client->state) {
 	case CLIENT_OPEN:
-		clients->stats.disconnected += !client->hung_up;
+		clients->stats.disconnected += !client->hung_up && client->doom != DOOM_STOPPING;
 		clients->connections--;
 		clients->by_number[client->number] = NULL;
 		engine_client_close(clients->engine, client->number, clients_now(clients));
@@ -102,6 +104,9 @@ static void client_close(struct client *client)
 {
 	log_end(client);
 	unwatch(client);
+	if (client->state == CLIENT_OPEN && !client->hung_up) {
+		client_rescue(client);
+	}
 	ipc_close(&client->request_fd);
 	ipc_close(&client->event_fd);
 	ipc_close(&client->side_fd);
@@ -266,7 +271,7 @@ void clients_free(struct clients **clients_ptr)
 	while (!list_empty(&clients->all)) {
 		struct client *client = list_entry(clients->all.next, struct client, link);
 
-		client->hung_up = true;
+		client_doom(client, DOOM_STOPPING);
 		client_close(client);
 	}
 	for (uint32_t i = 0; i < TRANSPORT_REGIONS_MAX; i++) {

@@ -120,7 +120,7 @@ bool clients_short(const struct clients *clients)
 	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
 }
 
-static const void *payload_of(const struct event *event)
+const uint8_t *client_payload(const struct event *event)
 {
 	const struct body *body = event->body;
 
@@ -140,7 +140,7 @@ static uint64_t relieve(struct client *client, uint64_t budget)
 		if (copied >= budget || client->doom) {
 			break;
 		}
-		if (event->body && !client_spill(client, event, payload_of(event))) {
+		if (event->body && !client_spill(client, event, client_payload(event))) {
 			copied += event->head.length;
 		}
 	}

@@ -174,6 +174,8 @@ void client_events_close(struct client *client);
 /* clients_ring.c */
 /* Sees what was read, writes what fits, wakes the program. */
 void client_events_pump(struct client *client);
+/* Lets go of everything that was read when ipc_events_look was called last. */
+void client_take_back(struct client *client);
 /* Decides when the client has to ring a bell. True when that point has passed already. */
 bool client_events_arm(struct client *client, bool urgent);
 void client_side_ready(void *client, short revents);
@@ -181,6 +183,8 @@ void client_side_ready(void *client, short revents);
 /* clients_hold.c: bodies that clients keep, and what may not be kept */
 void client_hold(struct client *client, struct event *event, struct body *body);
 void client_release(struct client *client, struct event *event);
+/* Where this process sees the payload of a message event that holds a body. */
+const uint8_t *client_payload(const struct event *event);
 /* False: this payload has to be copied out at once. */
 bool client_may_hold(const struct client *client, const struct body *body);
 /* Most of what clients may keep is kept: queued messages should be copied out. */
@@ -189,6 +193,10 @@ bool clients_pressed(const struct clients *clients);
 bool clients_short(const struct clients *clients);
 /* Copies queued messages out while there is pressure, a bounded amount at a time. True: there is more to copy. */
 bool clients_relieve(struct clients *clients);
+
+/* clients_rescue.c: copies what the ring points at, for a program that lives on, before it is used
+ * anew */
+void client_rescue(struct client *client);
 
 /* clients_spill.c */
 /* Moves the event's payload into memory of the client's own. -ENOMEM and what memfd_create(2) said. */

@@ -198,7 +198,7 @@ static void push_queue(struct client *client)
 	}
 }
 
-static void take_back(struct client *client)
+void client_take_back(struct client *client)
 {
 	while (!list_empty(&client->in_ring)) {
 		struct event *event = list_entry(client->in_ring.next, struct event, link);
@@ -223,7 +223,7 @@ void client_events_pump(struct client *client)
 		client_doom(client, "its event ring has an impossible index");
 		return;
 	}
-	take_back(client);
+	client_take_back(client);
 	push_queue(client);
 	if (!list_empty(&client->in_ring) || !list_empty(&client->queue)) {
 		client_activate(client);
@@ -269,6 +269,10 @@ static void side_ready(void *arg, short revents)
 	}
 	for (int i = 0; i < 16 && recv(client->side_fd, bell, sizeof(bell), MSG_DONTWAIT) > 0;
 	     i++) {
+	}
+	if (revents & (POLLHUP | POLLERR)) {
+		client_end(client);
+		return;
 	}
 	client_events_pump(client);
 	client_sends_pump(client);

@@ -87,17 +87,18 @@ struct ipc_line {
 	uint64_t pad[7];
 };
 
+/* Signalled: the daemon turns it on when a byte is on its way, the client off to get the next.
+ * Closed: what records point at may be used anew; see struct ipc_rescue. */
 struct ipc_indexes {
-	struct ipc_line sends_published; /* client: descriptors written, ever */
-	struct ipc_line sends_taken;	 /* daemon: descriptors read, ever */
-	struct ipc_line sends_asleep; /* daemon 1: ring a bell after publishing; client 0: rung */
+	struct ipc_line sends_published;       /* client: descriptors written, ever */
+	struct ipc_line sends_taken;	       /* daemon: descriptors read, ever */
+	struct ipc_line sends_asleep;	       /* daemon 1: bell wanted; client 0: rung */
 	struct ipc_line completions_published; /* daemon: tokens written, ever */
 	struct ipc_line events_published;      /* daemon: bytes written, ever */
 	struct ipc_line events_consumed;       /* client: bytes read, ever */
-	struct ipc_line
-		events_signalled; /* daemon 1: a byte is on its way; client 0: asks for the next */
-	struct ipc_line
-		events_wake_at; /* daemon: ring a bell when consumed reaches this; UINT64_MAX: never */
+	struct ipc_line events_signalled;      /* both */
+	struct ipc_line events_wake_at;	       /* daemon: bell wanted here; UINT64_MAX: never */
+	struct ipc_line events_closed;	       /* daemon: 1 */
 };
 
 /* A message in send memory. */
@@ -154,6 +155,20 @@ _Static_assert(sizeof(struct ipc_event) == 48, "shared layout");
 
 /* Data of one record at most; longer events come in parts. */
 #define IPC_EVENT_DATA_MAX 16384u
+
+/* When the daemon ends a connection, messages in the ring that were not read are copied here, and
+ * the copy is announced under this number before events_closed is set. Followed by `count` places,
+ * ascending, and the payloads. */
+#define IPC_REGION_RESCUE UINT64_MAX
+
+struct ipc_rescue {
+	uint64_t count;
+};
+
+struct ipc_rescued {
+	uint64_t end;	 /* position in the ring behind the record */
+	uint64_t offset; /* of the payload, from the struct ipc_rescue */
+};
 
 /* Followed by member, left and joined addresses. */
 struct ipc_confchg {

@@ -36,6 +36,14 @@ static inline uint64_t ipc_exchange(struct ipc_line *line, uint64_t value)
 	return __atomic_exchange_n(&line->value, value, __ATOMIC_SEQ_CST);
 }
 
+/* Whether memory that was read before this call may have been used anew meanwhile: no earlier
+ * read is ordered behind it. */
+static inline bool ipc_events_closed(void *shared)
+{
+	return __atomic_fetch_add(&ipc_indexes(shared)->events_closed.value, 0, __ATOMIC_ACQ_REL) !=
+	       0;
+}
+
 static inline struct ipc_send *ipc_send_at(void *shared, uint64_t index)
 {
 	return (struct ipc_send *)((char *)shared + IPC_SENDS_AT) + (index & (IPC_SENDS - 1));

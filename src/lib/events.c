@@ -72,52 +72,87 @@ static void consume(struct instance *instance, const struct ipc_event *event)
 	}
 }
 
-static enum next as_next(int err)
+/* After the end of the connection a message may be out of reach: then there is nothing left but to
+ * tell of the end. */
+static enum next as_next(struct instance *instance, int err)
 {
-	return err == -ENOMEM ? NEXT_NO_MEMORY : NEXT_CORRUPT;
+	if (err == -ENOMEM) {
+		return NEXT_NO_MEMORY;
+	}
+	return ipc_events_closed(instance->shared) ? NEXT_GONE : NEXT_CORRUPT;
 }
 
-static enum next take_payload(struct instance *instance, const struct ipc_event *event,
-			      const uint8_t *payload, struct incoming *in)
+/* A message's payload, wherever it is. */
+static int find_payload(struct instance *instance, const struct ipc_event *event,
+			const uint8_t *data, const uint8_t **payload)
 {
+	if (event->kind == IPC_EVENT_MESSAGE && event->length > 0) {
+		return region_map_find(instance, event->region, event->offset, event->length,
+				       payload);
+	}
+	*payload = data + event->group_size;
+	return event->length > event->data_size - event->group_size ? -EBADMSG : 0;
+}
+
+/* The daemon keeps the payload in place until the record is consumed or the connection ended. In
+ * the second case it has been rescued. */
+static int copy_payload(struct instance *instance, const struct ipc_event *event,
+			const uint8_t *payload, void *to)
+{
+	uint64_t end = instance->events.reader.read + event->size;
+	int err;
+
+	memcpy(to, payload, event->length);
+	if (event->kind != IPC_EVENT_MESSAGE || !ipc_events_closed(instance->shared)) {
+		return 0;
+	}
+	err = region_map_rescued(instance, end, event->length, &payload);
+	if (!err) {
+		memcpy(to, payload, event->length);
+	}
+	return err;
+}
+
+static int take_payload(struct instance *instance, const struct ipc_event *event,
+			const uint8_t *payload, struct incoming *in)
+{
+	int err;
+
 	in->size = event->length;
 	if (event->length == 0 || !instance->model.cpg_deliver_fn) {
-		return NEXT_EVENT;
+		return 0;
 	}
 	in->scratch = scratch_take(&instance->events, event->length);
 	if (!in->scratch) {
-		return NEXT_NO_MEMORY;
+		return -ENOMEM;
 	}
-	memcpy(in->scratch->bytes, payload, event->length);
-	return NEXT_EVENT;
+	err = copy_payload(instance, event, payload, in->scratch->bytes);
+	if (err) {
+		scratch_put(&instance->events, in->scratch);
+		in->scratch = NULL;
+	}
+	return err;
 }
 
 static enum next take_message(struct instance *instance, const struct ipc_event *event,
 			      const uint8_t *data, struct incoming *in)
 {
-	const uint8_t *payload = data + event->group_size;
-	int err = 0;
-	enum next next;
+	const uint8_t *payload;
+	int err = find_payload(instance, event, data, &payload);
 
-	if (event->kind == IPC_EVENT_MESSAGE && event->length > 0) {
-		err = region_map_find(instance, event->region, event->offset, event->length,
-				      &payload);
-	} else if (event->length > event->data_size - event->group_size) {
-		err = -EBADMSG;
+	if (!err) {
+		err = take_payload(instance, event, payload, in);
 	}
 	if (err) {
-		return as_next(err);
+		return as_next(instance, err);
 	}
 	in->node = event->node;
 	in->pid = event->pid;
 	in->group.length = event->group_size;
 	memset(in->group.value, 0, sizeof(in->group.value));
 	memcpy(in->group.value, data, event->group_size);
-	next = take_payload(instance, event, payload, in);
-	if (next == NEXT_EVENT) {
-		consume(instance, event);
-	}
-	return next;
+	consume(instance, event);
+	return NEXT_EVENT;
 }
 
 /* NEXT_NONE: there is more to come of it. */

@@ -87,6 +87,36 @@ int region_map_find(struct instance *instance, uint64_t region, uint64_t offset,
 	return 0;
 }
 
+int region_map_rescued(struct instance *instance, uint64_t end, uint64_t size,
+		       const uint8_t **bytes)
+{
+	const struct ipc_rescue *rescue;
+	const struct ipc_rescued *places;
+	const uint8_t *start;
+	int err = region_map_find(instance, IPC_REGION_RESCUE, 0, sizeof(*rescue), &start);
+
+	if (err) {
+		return err;
+	}
+	rescue = (const struct ipc_rescue *)(const void *)start;
+	if (rescue->count > IPC_EVENT_BYTES) {
+		return -EBADMSG;
+	}
+	err = region_map_find(instance, IPC_REGION_RESCUE, sizeof(*rescue),
+			      rescue->count * sizeof(*places), &start);
+	if (err) {
+		return err;
+	}
+	places = (const struct ipc_rescued *)(const void *)start;
+	for (uint64_t i = 0; i < rescue->count; i++) {
+		if (places[i].end == end) {
+			return region_map_find(instance, IPC_REGION_RESCUE, places[i].offset, size,
+					       bytes);
+		}
+	}
+	return -EBADMSG;
+}
+
 static void drop(struct region_map *map)
 {
 	list_remove(&map->link);

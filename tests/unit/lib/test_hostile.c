@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Clients that break the protocol. Each loses its connection, the log says why, and a program beside
+ * it goes on as if nothing had happened. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <corosync/cpg.h>
+
+#include "ipc/memory.h"
+#include "ipc/shared.h"
+#include "ipc/socket.h"
+#include "tests/unit/lib/program.h"
+#include "tests/unit/lib/server.h"
+
+/* A client that speaks the protocol by hand. */
+struct raw {
+	int fd;
+	struct ipc_fds fds; /* event, side, shared, slab */
+	void *shared;
+	uint64_t region;
+	uint8_t *memory;
+	int memory_fd;
+};
+
+#define MEMORY_SIZE (1024u * 1024)
+
+static struct server *server;
+static struct program bystander;
+static const struct ipc_request hello = {.kind = IPC_HELLO,
+					 .value = (uint64_t)IPC_MAGIC << 32 | IPC_VERSION};
+
+static int start(void **state)
+{
+	(void)state;
+	server = server_start(NULL);
+	program_open(&bystander, 0);
+	assert_int_equal(cpg_join(bystander.handle, &(struct cpg_name){.length = 1, .value = "b"}),
+			 CS_OK);
+	program_wait_confchgs(&bystander, 1);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	program_close(&bystander);
+	server_stop(&server);
+	return 0;
+}
+
+static uint32_t call(struct raw *raw, const struct ipc_request *request, struct ipc_fds *fds)
+{
+	static _Alignas(8) uint8_t buf[IPC_REPLY_MAX];
+
+	assert_int_equal(ipc_call(raw->fd, request, buf, fds), 0);
+	raw->region = ((struct ipc_reply *)(void *)buf)->value;
+	return ((struct ipc_reply *)(void *)buf)->status;
+}
+
+static void raw_open(struct raw *raw)
+{
+	struct ipc_request join = {.kind = IPC_JOIN, .pid = 4711, .name = group_g};
+	struct ipc_request region = {.kind = IPC_REGION_NEW, .value = MEMORY_SIZE};
+	struct ipc_fds fds;
+	void *base;
+
+	raw->fd = ipc_connect(server_dir(server));
+	assert_true(raw->fd >= 0);
+	assert_int_equal(call(raw, &hello, &raw->fds), CS_OK);
+	assert_int_equal(raw->fds.count, 4);
+	assert_int_equal(ipc_memory_map(raw->fds.fd[2], IPC_SHARED_SIZE, PROT_READ | PROT_WRITE,
+					&raw->shared),
+			 0);
+	assert_int_equal(call(raw, &join, NULL), CS_OK);
+	assert_int_equal(call(raw, &region, &fds), CS_OK);
+	raw->memory_fd = fds.fd[0];
+	assert_int_equal(ipc_memory_map(raw->memory_fd, MEMORY_SIZE, PROT_READ | PROT_WRITE, &base),
+			 0);
+	raw->memory = base;
+}
+
+static void raw_close(struct raw *raw)
+{
+	munmap(raw->shared, IPC_SHARED_SIZE);
+	munmap(raw->memory, MEMORY_SIZE);
+	ipc_close_fds(&raw->fds);
+	close(raw->memory_fd);
+	close(raw->fd);
+}
+
+static void bell(struct raw *raw)
+{
+	assert_int_equal(send(raw->fds.fd[1], "", 1, MSG_NOSIGNAL), 1);
+}
+
+/* The daemon hangs up, says why, and still serves the bystander. */
+static void expect_disconnected(struct raw *raw, const char *reason)
+{
+	struct pollfd request = {.fd = raw->fd};
+
+	assert_int_equal(poll(&request, 1, 5000), 1);
+	assert_true(request.revents & POLLHUP);
+	if (!server_logged(server, reason)) {
+		fail_msg("not logged: %s", reason);
+	}
+	raw_close(raw);
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, bystander.messages + 1);
+	assert_int_equal(server_state(server).connected, 1);
+}
+
+static void publish(struct raw *raw, const struct ipc_send *message)
+{
+	struct ipc_indexes *indexes = ipc_indexes(raw->shared);
+	uint64_t at = ipc_load(&indexes->sends_published);
+
+	*ipc_send_at(raw->shared, at) = *message;
+	ipc_exchange(&indexes->sends_published, at + 1);
+	bell(raw);
+}
+
+static void sends__bad_descriptors(void **state)
+{
+	struct {
+		struct ipc_send message;
+		const char *reason;
+	} cases[] = {
+		{{.region = 999, .size = 1, .guarantee = 2}, "memory that is not its own"},
+		{{.size = 1, .guarantee = 2}, "memory that is not its own"},
+		{{.region = 1, .offset = MEMORY_SIZE, .size = 1, .guarantee = 2}, "not inside"},
+		{{.region = 1, .offset = 1, .size = MEMORY_SIZE, .guarantee = 2}, "not inside"},
+		{{.region = 1, .offset = UINT64_MAX, .size = 1, .guarantee = 2}, "not inside"},
+		{{.region = 1, .offset = 2, .size = UINT64_MAX, .guarantee = 2}, "not inside"},
+		{{.region = 1, .size = (64u << 20) + 1, .guarantee = 2}, "not inside"},
+		{{.region = 1, .size = 1, .guarantee = 1}, "unknown guarantee"},
+		{{.region = 1, .size = 1, .guarantee = UINT32_MAX}, "unknown guarantee"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct raw raw;
+
+		raw_open(&raw);
+		if (cases[i].message.region == 1) {
+			cases[i].message.region = raw.region;
+		}
+		publish(&raw, &cases[i].message);
+		expect_disconnected(&raw, cases[i].reason);
+	}
+}
+
+static void sends__bad_index(void **state)
+{
+	static const uint64_t indexes[] = {IPC_SENDS + 1, UINT64_MAX, 1ull << 63};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
+		struct raw raw;
+
+		raw_open(&raw);
+		ipc_store(&ipc_indexes(raw.shared)->sends_published, indexes[i]);
+		bell(&raw);
+		expect_disconnected(&raw, "send ring has an impossible index");
+	}
+}
+
+static void sends__index_goes_back(void **state)
+{
+	struct ipc_send message = {.guarantee = 3};
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	publish(&raw, &message);
+	publish(&raw, &message);
+	poll(NULL, 0, 20);
+	assert_int_equal(ipc_load(&ipc_indexes(raw.shared)->sends_taken), 2);
+	ipc_store(&ipc_indexes(raw.shared)->sends_published, 1);
+	bell(&raw);
+	expect_disconnected(&raw, "send ring has an impossible index");
+}
+
+/* More messages under way than completions have places: a correct library cannot. */
+static void sends__too_many_under_way(void **state)
+{
+	struct ipc_indexes *indexes;
+	struct ipc_send message;
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	indexes = ipc_indexes(raw.shared);
+	message = (struct ipc_send){.region = raw.region, .size = 1000, .guarantee = 2};
+	for (uint32_t round = 0; round < 4 && recv(raw.fd, &round, 1, MSG_DONTWAIT) != 0; round++) {
+		for (uint32_t i = 0; i < IPC_SENDS; i++) {
+			*ipc_send_at(raw.shared, i) = message;
+		}
+		ipc_exchange(&indexes->sends_published, (uint64_t)(round + 1) * IPC_SENDS);
+		bell(&raw);
+		for (int i = 0;
+		     i < 100 && ipc_load(&indexes->sends_taken) < (uint64_t)(round + 1) * IPC_SENDS;
+		     i++) {
+			poll(NULL, 0, 5);
+		}
+	}
+	/* it never reads: what it has sent to itself stays where it is until half is pinned, then
+	 * copies are made, so that messages do come back; either way the daemon lives */
+	close(raw.fd);
+	raw.fd = open("/dev/null", O_RDONLY);
+	raw_close(&raw);
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, bystander.messages + 1);
+}
+
+static void events__bad_index(void **state)
+{
+	static const uint64_t beyond[] = {8, IPC_EVENT_BYTES, 1ull << 40, 1ull << 63};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+		struct raw raw;
+
+		raw_open(&raw);
+		poll(NULL, 0, 20); /* its own join is in the ring */
+		ipc_store(&ipc_indexes(raw.shared)->events_consumed,
+			  ipc_load(&ipc_indexes(raw.shared)->events_published) + beyond[i]);
+		bell(&raw);
+		expect_disconnected(&raw, "event ring has an impossible index");
+	}
+}
+
+static void events__index_goes_back(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	poll(NULL, 0, 20);
+	ipc_store(&ipc_indexes(raw.shared)->events_consumed,
+		  ipc_load(&ipc_indexes(raw.shared)->events_published));
+	bell(&raw);
+	poll(NULL, 0, 20);
+	ipc_store(&ipc_indexes(raw.shared)->events_consumed, 0);
+	bell(&raw);
+	expect_disconnected(&raw, "event ring has an impossible index");
+}
+
+/* Everything that is the daemon's own in the shared memory is overwritten: it does not look there. */
+static void memory__all_overwritten(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	for (int byte = 0; byte < 256; byte += 51) {
+		raw_open(&raw);
+		poll(NULL, 0, 10);
+		memset(raw.shared, byte, IPC_SHARED_SIZE);
+		bell(&raw);
+		server_command(server, SERVER_REMOTE, 50, 3000);
+		server_command(server, SERVER_REMOTE, 50, 30);
+		raw_close(&raw);
+		program_send(&bystander, 1, 1000);
+		program_wait_messages(&bystander, bystander.messages + 1);
+	}
+	poll(NULL, 0, 20);
+	assert_int_equal(server_state(server).slots_taken, 0);
+}
+
+static void packets__bad(void **state)
+{
+	static const struct {
+		struct ipc_request request;
+		const char *reason;
+	} cases[] = {
+		{{.kind = 0}, "unknown request"},
+		{{.kind = IPC_KINDS + 1}, "unknown request"},
+		{{.kind = UINT32_MAX}, "unknown request"},
+		{{.kind = IPC_HELLO, .value = (uint64_t)IPC_MAGIC << 32 | IPC_VERSION},
+		 "unknown request"},
+		{{.kind = IPC_JOIN, .name = {.length = 129}}, "impossible name"},
+		{{.kind = IPC_MEMBERS, .name = {.length = UINT32_MAX}}, "impossible name"},
+		{{.kind = IPC_ITERATE, .name = {.length = 129}}, "impossible name"},
+		{{.kind = IPC_REGION_FREE, .value = 999}, "gives back memory that is not its own"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct raw raw;
+
+		raw_open(&raw);
+		assert_int_equal(ipc_send_packet(raw.fd, &cases[i].request,
+						 sizeof(cases[i].request), NULL, 0, NULL, 0),
+				 0);
+		expect_disconnected(&raw, cases[i].reason);
+	}
+}
+
+static void packets__bad_size(void **state)
+{
+	static const size_t sizes[] = {1, sizeof(struct ipc_request) - 1,
+				       sizeof(struct ipc_request) + 1, 4096};
+	static const uint8_t bytes[4096];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct raw raw;
+
+		raw_open(&raw);
+		assert_int_equal(ipc_send_packet(raw.fd, bytes, sizes[i], NULL, 0, NULL, 0), 0);
+		expect_disconnected(&raw, "a packet of the wrong size");
+	}
+}
+
+/* Descriptors that nobody asked for are closed, and so is the connection. */
+static void packets__with_descriptors(void **state)
+{
+	struct ipc_request request = {.kind = IPC_LOCAL};
+	struct ipc_fds fds = {.count = 2, .fd = {0, 1}};
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	assert_int_equal(ipc_send_packet(raw.fd, &request, sizeof(request), NULL, 0, &fds, 0), 0);
+	expect_disconnected(&raw, "a packet of the wrong size");
+}
+
+static void packets__two_at_a_time(void **state)
+{
+	struct ipc_request request = {.kind = IPC_LOCAL};
+	struct ipc_send message = {.guarantee = 2};
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	server_command(server, SERVER_HOLD, 1, 0);
+	publish(&raw, &message);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			ipc_send_packet(raw.fd, &request, sizeof(request), NULL, 0, NULL, 0), 0);
+	}
+	poll(NULL, 0, 20);
+	server_command(server, SERVER_HOLD, 0, 0);
+	expect_disconnected(&raw, "two requests at a time");
+}
+
+/* Requests by the thousand, and not one answer read. */
+static void packets__answers_not_read(void **state)
+{
+	struct ipc_request request = {.kind = IPC_ITERATE, .arg = CPG_ITERATION_ALL};
+	struct raw raw;
+	int err = 0;
+
+	(void)state;
+	raw_open(&raw);
+	for (int i = 0; i < 100000 && !err; i++) {
+		err = ipc_send_packet(raw.fd, &request, sizeof(request), NULL, 0, NULL, 0);
+	}
+	assert_true(err == -EPIPE || err == -ECONNRESET);
+	expect_disconnected(&raw, "an answer could not be sent");
+}
+
+static void hello__bad(void **state)
+{
+	static const struct ipc_request cases[] = {
+		{.kind = IPC_LOCAL, .value = (uint64_t)IPC_MAGIC << 32 | IPC_VERSION},
+		{.kind = IPC_HELLO, .value = (uint64_t)(IPC_MAGIC + 1) << 32 | IPC_VERSION},
+		{.kind = IPC_HELLO, .arg = 3, .value = (uint64_t)IPC_MAGIC << 32 | IPC_VERSION},
+	};
+	static _Alignas(8) uint8_t buf[IPC_REPLY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = ipc_connect(server_dir(server));
+
+		assert_int_equal(ipc_call(fd, &cases[i], buf, NULL), -EPIPE);
+		close(fd);
+	}
+}
+
+static void hello__other_version(void **state)
+{
+	struct ipc_request request = {.kind = IPC_HELLO,
+				      .value = (uint64_t)IPC_MAGIC << 32 | (IPC_VERSION + 1)};
+	struct raw raw = {.fd = ipc_connect(server_dir(server))};
+
+	(void)state;
+	assert_int_equal(call(&raw, &request, NULL), CS_ERR_VERSION);
+	assert_int_equal(recv(raw.fd, &request, sizeof(request), 0), 0);
+	close(raw.fd);
+	assert_true(server_logged(server, "its library is of another version"));
+}
+
+/* A tool may look and nothing else; it works without a ring too. */
+static void tool__may_only_look(void **state)
+{
+	struct ipc_request request = hello;
+	struct raw raw = {.fd = ipc_connect(server_dir(server))};
+	static _Alignas(8) uint8_t buf[IPC_REPLY_MAX];
+
+	(void)state;
+	request.arg = IPC_HELLO_TOOL;
+	assert_int_equal(call(&raw, &request, NULL), CS_OK);
+	request = (struct ipc_request){.kind = IPC_STATUS};
+	assert_int_equal(ipc_call(raw.fd, &request, buf, NULL), 0);
+	assert_memory_equal(buf + sizeof(struct ipc_reply), "the status text", 15);
+	request = (struct ipc_request){.kind = IPC_ITERATE, .arg = CPG_ITERATION_ALL};
+	assert_int_equal(call(&raw, &request, NULL), CS_OK);
+	request = (struct ipc_request){.kind = IPC_JOIN, .name = group_g};
+	assert_int_equal(ipc_call(raw.fd, &request, buf, NULL), -EPIPE);
+	assert_true(server_logged(server, "a request that is not for tools"));
+	close(raw.fd);
+}
+
+/* One of the three sockets closed is as good as all. */
+static void sockets__side_closed(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	close(raw.fds.fd[1]);
+	raw.fds.fd[1] = open("/dev/null", O_RDONLY);
+	for (int i = 0; i < 100 && server_state(server).connected > 1; i++) {
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).connected, 1);
+	raw_close(&raw);
+}
+
+static void sockets__event_closed(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	close(raw.fds.fd[0]);
+	raw.fds.fd[0] = open("/dev/null", O_RDONLY);
+	for (int i = 0; i < 10; i++) {
+		ipc_store(&ipc_indexes(raw.shared)->events_signalled, 0);
+		server_command(server, SERVER_REMOTE, 1, 1000);
+	}
+	raw_close(&raw);
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, bystander.messages + 1);
+}
+
+/* The event socket is filled by turning the flag off without reading. */
+static void sockets__event_full(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	for (int i = 0; i < 2000; i++) {
+		ipc_store(&ipc_indexes(raw.shared)->events_signalled, 0);
+		server_command(server, SERVER_REMOTE, 1, 0);
+	}
+	raw_close(&raw);
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, bystander.messages + 1);
+}
+
+/* What clients are given cannot be made writable or smaller. */
+static void memory__is_sealed(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	assert_true(ftruncate(raw.memory_fd, 0) < 0);
+	assert_true(ftruncate(raw.fds.fd[2], 4096) < 0);
+	assert_true(ftruncate(raw.fds.fd[3], 0) < 0);
+	assert_ptr_equal(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, raw.fds.fd[3], 0),
+			 MAP_FAILED);
+	assert_true(write(raw.fds.fd[3], "x", 1) < 0);
+	raw_close(&raw);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sends__bad_descriptors),
+		cmocka_unit_test(sends__bad_index),
+		cmocka_unit_test(sends__index_goes_back),
+		cmocka_unit_test(sends__too_many_under_way),
+		cmocka_unit_test(events__bad_index),
+		cmocka_unit_test(events__index_goes_back),
+		cmocka_unit_test(memory__all_overwritten),
+		cmocka_unit_test(packets__bad),
+		cmocka_unit_test(packets__bad_size),
+		cmocka_unit_test(packets__with_descriptors),
+		cmocka_unit_test(packets__two_at_a_time),
+		cmocka_unit_test(packets__answers_not_read),
+		cmocka_unit_test(hello__bad),
+		cmocka_unit_test(hello__other_version),
+		cmocka_unit_test(tool__may_only_look),
+		cmocka_unit_test(sockets__side_closed),
+		cmocka_unit_test(sockets__event_closed),
+		cmocka_unit_test(sockets__event_full),
+		cmocka_unit_test(memory__is_sealed),
+	};
+
+	return cmocka_run_group_tests(tests, start, stop);
+}

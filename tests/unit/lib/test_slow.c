@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Programs that do not read: what they keep is bounded, what is beyond is copied out, and at the limit they lose their connection. Nobody else
+ * notices. */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <corosync/cpg.h>
+
+#include "tests/unit/lib/program.h"
+#include "tests/unit/lib/server.h"
+
+#define MIB   (1024u * 1024)
+#define SLOTS 256u
+
+static void stop_server(struct server **server)
+{
+	struct server_state state = server_state(*server);
+
+	assert_int_equal(state.slots_taken, 0);
+	assert_int_equal(state.extents_taken, 0);
+	assert_int_equal(state.regions, 0);
+	server_stop(server);
+}
+
+/* 2,000 frames for a slab of 256: the fake engine aborts when it finds no slot. */
+static void slots__a_sleeper_keeps_few(void **state)
+{
+	struct server_options options = {.slots = SLOTS};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	for (int i = 0; i < 200; i++) {
+		server_command(server, SERVER_REMOTE, 10, 4000);
+		assert_true(server_state(server).slots_taken <= SLOTS / 8);
+	}
+	assert_true(server_state(server).spilled > 1900);
+	program_wait_messages(&program, 2000);
+	assert_true(program_last_is(&program, 1999, 4000));
+	assert_int_equal(program.bytes, 2000 * 4000);
+	assert_int_equal(server_state(server).disconnected, 0);
+	program_close(&program);
+	stop_server(&server);
+}
+
+static uint64_t expected;
+
+static void check_order(struct program *program)
+{
+	assert_true(program_last_is(program, expected, 3000 + expected));
+	expected++;
+	(void)program;
+}
+
+/* Kept, copied out and inlined messages come in one order. */
+static void slots__order_is_kept(void **state)
+{
+	struct server_options options = {.slots = SLOTS, .inline_max_bytes = 256};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	expected = 0;
+	program.hook = check_order;
+	for (uint64_t n = 0; n < 500; n++) {
+		server_command(server, SERVER_REMOTE, 1, 3000 + n);
+		if (n % 50 == 49) {
+			cpg_dispatch(program.handle, CS_DISPATCH_ONE);
+		}
+	}
+	program_wait_messages(&program, 500);
+	program_close(&program);
+	stop_server(&server);
+}
+
+static void extents__a_sleeper_keeps_half(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	for (int i = 0; i < 20; i++) {
+		server_command(server, SERVER_REMOTE, 1, 20 * MIB);
+		assert_true(server_state(server).extents_taken <= 80 * MIB);
+		if (i >= 5) {
+			program_wait_messages(&program, i - 4);
+		}
+	}
+	program_wait_messages(&program, 20);
+	assert_true(program_last_is(&program, 19, 20 * MIB));
+	program_close(&program);
+	stop_server(&server);
+}
+
+static void check_order_10000(struct program *program)
+{
+	assert_true(program_last_is(program, expected++, 10000));
+}
+
+static void limit__the_sleeper_is_disconnected(void **state)
+{
+	struct server_options options = {.queue_max_bytes = 4 * MIB};
+	struct server *server = server_start(&options);
+	struct program sleeper;
+	struct program other;
+	struct cpg_name name = {.length = 1, .value = "o"};
+	int told;
+
+	(void)state;
+	program_join(&sleeper);
+	program_open(&other, 0);
+	assert_int_equal(cpg_join(other.handle, &name), CS_OK);
+	program_wait_confchgs(&other, 1);
+	for (int i = 0; i < 100 && server_state(server).disconnected == 0; i++) {
+		server_command(server, SERVER_REMOTE, 10, 10000);
+		program_send(&other, (uint64_t)i, 5000);
+		program_wait_messages(&other, i + 1);
+	}
+	assert_int_equal(server_state(server).disconnected, 1);
+	assert_true(server_logged(server, "client_queue_max is exceeded"));
+	/* what was told before is there, then the end */
+	server_command(server, SERVER_REMOTE, 200, 10000);
+	sleeper.hook = check_order_10000;
+	expected = 0;
+	assert_int_equal(cpg_dispatch(sleeper.handle, CS_DISPATCH_BLOCKING), CS_ERR_LIBRARY);
+	told = sleeper.messages; /* from a copy: their slots have been used anew */
+	assert_true(told > 0);
+	assert_true(program_last_is(&sleeper, (uint64_t)told - 1, 10000));
+	assert_int_equal(cpg_finalize(sleeper.handle), CS_ERR_LIBRARY);
+	free(sleeper.last);
+	program_send(&other, 1, 10);
+	program_wait_messages(&other, other.messages + 1);
+	program_close(&other);
+	stop_server(&server);
+}
+
+/* Small events count as well: 1 MiB of queue is a few thousand of them. */
+static void limit__counts_small_events(void **state)
+{
+	struct server_options options = {.queue_max_bytes = 1 * MIB, .inline_max_bytes = 256};
+	struct server *server = server_start(&options);
+	struct program sleeper;
+
+	(void)state;
+	program_join(&sleeper);
+	for (int i = 0; i < 200 && server_state(server).disconnected == 0; i++) {
+		server_command(server, SERVER_REMOTE, 200, 10);
+	}
+	assert_int_equal(server_state(server).disconnected, 1);
+	assert_int_equal(cpg_dispatch(sleeper.handle, CS_DISPATCH_BLOCKING), CS_ERR_LIBRARY);
+	assert_true(sleeper.messages > 1000);
+	assert_int_equal(cpg_finalize(sleeper.handle), CS_ERR_LIBRARY);
+	free(sleeper.last);
+	stop_server(&server);
+}
+
+/* A member that stands still keeps at most half of a sender's memory: the sender goes on. */
+static void send_memory__the_sender_goes_on(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct program sender;
+	pid_t child;
+	int ready[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	program_join(&sender);
+	child = fork();
+	if (child == 0) {
+		struct program sleeper;
+
+		program_join(&sleeper);
+		if (write(ready[1], "", 1) != 1) {
+			_exit(1);
+		}
+		pause();
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	for (int i = 0; i < 300; i++) {
+		program_send(&sender, (uint64_t)i, i % 30 ? 100000 : 3 * MIB);
+		program_wait_messages(&sender, i + 1);
+	}
+	assert_true(server_state(server).spilled > 200);
+	assert_int_equal(server_state(server).disconnected, 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	program_close(&sender);
+	poll(NULL, 0, 50);
+	stop_server(&server);
+}
+
+/* A reader that wakes up late gets everything, from memory copied out long ago. */
+static void spill__read_late(void **state)
+{
+	struct server_options options = {.slots = 64};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	for (int round = 0; round < 5; round++) {
+		int before = program.messages;
+
+		for (int i = 0; i < 30; i++) {
+			server_command(server, SERVER_REMOTE, 10, 50000);
+		}
+		program_wait_messages(&program, before + 300);
+		assert_true(program_last_is(&program, (uint64_t)before + 299, 50000));
+	}
+	program_close(&program);
+	stop_server(&server);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slots__a_sleeper_keeps_few),
+		cmocka_unit_test(slots__order_is_kept),
+		cmocka_unit_test(extents__a_sleeper_keeps_half),
+		cmocka_unit_test(limit__the_sleeper_is_disconnected),
+		cmocka_unit_test(limit__counts_small_events),
+		cmocka_unit_test(send_memory__the_sender_goes_on),
+		cmocka_unit_test(spill__read_late),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
