@@ -30,7 +30,8 @@ static int post_slots(struct engine *engine)
 	uint32_t count = engine->config.slab.slot_count;
 
 	engine->own_slots_max = count / 4;
-	if (engine->own_slots_max < 2 * CONTROL_SLOTS) {
+	if (engine->own_slots_max < 2 * CONTROL_SLOTS ||
+	    count - engine->own_slots_max < 4 * engine->config.totem.window_size) {
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < count - engine->own_slots_max; i++) {

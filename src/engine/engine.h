@@ -84,7 +84,8 @@ struct engine_stats {
 	uint64_t extents_free_bytes;
 };
 
-/* Takes ownership of the transport (closed by engine_free), also when it fails. */
+/* Takes ownership of the transport (closed by engine_free), also when it fails. -EINVAL: sizes that do not fit together, e.g. fewer
+ * receive slots (three quarters of all) than four rotations' frames (totem.window_size). */
 int engine_new(const struct engine_config *config, const struct engine_host *host,
 	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
 	       struct engine **out);

@@ -19,7 +19,6 @@
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
 #define CONTROL_SLOTS	  32u	/* own slots kept for joins and leaves */
-#define DUPLICATE_SLOTS	  64u	/* posted slots never promised: repetitions land there */
 
 /* A payload that is part of a frame but lies in send memory. */
 struct piece {

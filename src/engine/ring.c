@@ -6,14 +6,15 @@
 
 #include "wire/control.h"
 
-/* Slots that may still be promised: posted ones, less those that announced frames on their way will take. */
+/* Slots that may still be promised: posted ones, less those that announced frames on their way will take, and those that repetitions may
+ * take for a moment: when a bulk connection is redialled, frames whose acknowledgement was lost come again, at most two rotations' worth. */
 static uint32_t promise(const struct engine *engine)
 {
 	struct totem_status status;
 	uint64_t expected;
 
 	totem_status(engine->totem, &status);
-	expected = status.high_seq - status.aru + DUPLICATE_SLOTS;
+	expected = status.high_seq - status.aru + 2ull * engine->config.totem.window_size;
 	return expected < engine->posted ? engine->posted - (uint32_t)expected : 0;
 }
 

@@ -63,6 +63,7 @@ struct sent {
 struct seen {
 	VECTOR(uint8_t) numbers;
 	uint64_t last_ordered;
+	bool together; /* the sender has been in the view since last_ordered */
 };
 
 struct stream {
@@ -458,9 +459,10 @@ static void check_once(struct sim *sim, struct stream *to, const struct sim_mess
 	seen->numbers.at[message->number] = 1;
 }
 
-/* Ordered messages of one sender keep its order. */
+/* Ordered messages of one sender keep its order, and none is left out while both are in the view. */
 static void check_fifo(struct sim *sim, struct stream *to, const struct sim_message *message)
 {
+	const struct stream *from = &sim->check->streams.at[message->stream];
 	struct seen *seen = seen_of(to, message->stream);
 
 	if (message->guarantee == FRAME_UNORDERED) {
@@ -471,7 +473,30 @@ static void check_fifo(struct sim *sim, struct stream *to, const struct sim_mess
 			 (unsigned long long)message->number, message->node, message->pid,
 			 (unsigned long long)seen->last_ordered);
 	}
+	for (uint64_t n = seen->last_ordered + 1; seen->together && n < message->number; n++) {
+		if (from->sent.at[n - 1].message.guarantee != FRAME_UNORDERED) {
+			sim_fail(sim, "node %u: message %llu of %u:%u without its number %llu",
+				 to->node, (unsigned long long)message->number, message->node,
+				 message->pid, (unsigned long long)n);
+			return;
+		}
+	}
 	seen->last_ordered = message->number;
+	seen->together = true;
+}
+
+/* Who joins may have sent messages elsewhere meanwhile. */
+static void forget_together(struct sim *sim, struct stream *stream, const struct engine_confchg *c)
+{
+	for (size_t i = 0; i < stream->seen.count; i++) {
+		const struct stream *from = &sim->check->streams.at[i];
+
+		for (uint32_t j = 0; j < c->joined_count; j++) {
+			if (c->joined[j].nodeid == from->node && c->joined[j].pid == from->pid) {
+				stream->seen.at[i].together = false;
+			}
+		}
+	}
 }
 
 /* Everybody sees an ordered message at the same place, and in the same view unless it comes to them in a transitional configuration,
@@ -646,6 +671,7 @@ void sim_check_confchg(struct sim *sim, uint64_t stream_index, const struct engi
 		check_arithmetic(sim, stream, c);
 	}
 	check_sorted(sim, stream, c);
+	forget_together(sim, stream, c);
 	stream->started = true;
 	stream->view = view_index(sim, c->members, c->members_count);
 }
