@@ -14,6 +14,7 @@
 #include "tests/unit/lib/server.h"
 
 static struct server *server;
+static char text[] = "some text";
 static const struct cpg_name too_long = {.length = 129};
 static const cpg_handle_t bad_handles[] = {0, 1, 0x1234567800000000ull, UINT64_MAX,
 					   0xffffffff00000000ull};
@@ -34,7 +35,7 @@ static int stop(void **state)
 
 static void every_function_on(cpg_handle_t handle)
 {
-	struct iovec piece = {.iov_base = "x", .iov_len = 1};
+	struct iovec piece = {.iov_base = text, .iov_len = 1};
 	cpg_flow_control_state_t flow = (cpg_flow_control_state_t)77;
 	struct cpg_address members[4];
 	struct cpg_name name = group_g;
@@ -209,7 +210,7 @@ static void join_leave__arguments(void **state)
 static void mcast__arguments(void **state)
 {
 	struct iovec pieces[2] = {{.iov_base = NULL, .iov_len = 1},
-				  {.iov_base = "x", .iov_len = SIZE_MAX}};
+				  {.iov_base = text, .iov_len = SIZE_MAX}};
 	struct program program;
 
 	(void)state;
@@ -224,7 +225,7 @@ static void mcast__arguments(void **state)
 			 CS_ERR_INVALID_PARAM);
 	assert_int_equal(cpg_mcast_joined(program.handle, CPG_TYPE_AGREED, pieces + 1, 1),
 			 CS_ERR_TOO_BIG);
-	pieces[0].iov_base = "y";
+	pieces[0].iov_base = text;
 	assert_int_equal(cpg_mcast_joined(program.handle, CPG_TYPE_AGREED, pieces, 2),
 			 CS_ERR_TOO_BIG);
 	pieces[1].iov_len = (64u << 20) + 1;

@@ -227,7 +227,8 @@ static void handles__opened_by_all(void **state)
 static void *call_until_bad(void *arg)
 {
 	unsigned int kind = *(uint32_t *)arg;
-	struct iovec piece = {.iov_base = "twenty bytes of text", .iov_len = 20};
+	static char text[] = "twenty bytes of text";
+	struct iovec piece = {.iov_base = text, .iov_len = 20};
 	cs_error_t error = CS_OK;
 	unsigned int node;
 	void *buffer;
