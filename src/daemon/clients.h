@@ -44,7 +44,7 @@ struct clients_config {
 	char *(*status)(void *ctx);
 };
 
-#define CLIENTS_QUEUE_MAX_BYTES	 (128ull * 1024 * 1024)
+#define CLIENTS_QUEUE_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_INLINE_MAX_BYTES 256u
 
