@@ -65,23 +65,23 @@ static void write_line(const char *line, size_t size)
 static void stderr_line(int32_t target, struct qb_log_callsite *site, struct timespec *time,
 			const char *text)
 {
-	char line[LINE_MAX_BYTES + 2] = "";
+	char line[LINE_MAX_BYTES + 1] = "";
+	size_t size;
 
 	if (state.detached) {
 		return;
 	}
 	if (state.lost > 0 && stderr_takes_a_line()) {
-		int size = snprintf(line, sizeof(line), "(%llu lines were lost here)\n",
-				    (unsigned long long)state.lost);
-
+		size = (size_t)snprintf(line, sizeof(line), "(%llu lines were lost here)\n",
+					(unsigned long long)state.lost);
 		state.lost = 0;
-		write_line(line, (size_t)size);
+		write_line(line, size);
 		line[0] = '\0';
 	}
 	qb_log_target_format(target, site, time, text, line);
-	line[LINE_MAX_BYTES] = '\0';
-	strcat(line, "\n");
-	write_line(line, strlen(line));
+	size = strnlen(line, LINE_MAX_BYTES);
+	line[size] = '\n';
+	write_line(line, size + 1);
 }
 
 /* --- What goes where ----------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static int syslog_level(const struct config_logging *logging, enum log_part part
 static void filter(int32_t target, const struct config_logging *logging,
 		   int (*level_of)(const struct config_logging *, enum log_part))
 {
-	int libqb = SILENT;
+	bool any = false;
 
 	qb_log_filter_ctl(target, QB_LOG_FILTER_CLEAR_ALL, QB_LOG_FILTER_FILE, "*", LOG_TRACE);
 	for (int part = 0; part < LOG_PARTS; part++) {
@@ -144,18 +144,19 @@ static void filter(int32_t target, const struct config_logging *logging,
 		if (least != SILENT) {
 			qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE,
 					  part_names[part], (uint8_t)least);
-			libqb = least < LOG_WARNING ? least : LOG_WARNING;
+			any = true;
 		}
 		if (least > state.highest[part]) {
 			state.highest[part] = least;
 		}
 	}
-	if (libqb != SILENT) {
-		qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE, "*",
-				  (uint8_t)libqb);
+	/* libqb's own complaints: its files have names in small letters. */
+	if (any) {
+		qb_log_filter_ctl(target, QB_LOG_FILTER_ADD, QB_LOG_FILTER_FILE_REGEX, "^[a-z]",
+				  LOG_WARNING);
 	}
 	qb_log_ctl(target, QB_LOG_CONF_MAX_LINE_LEN, LINE_MAX_BYTES);
-	qb_log_ctl(target, QB_LOG_CONF_ENABLED, libqb != SILENT);
+	qb_log_ctl(target, QB_LOG_CONF_ENABLED, any);
 }
 
 static const char *line_format(const struct config_logging *logging)

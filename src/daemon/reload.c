@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* SIGHUP: the configuration is read anew. With an error in it nothing changes; else what can change does, and what cannot is named. */
+#include "daemon/daemon.h"
+
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "daemon/daemon.h"
 #include "daemon/exit_code.h"
 #include "daemon/host_addrs.h"
 #include "daemon/log.h"

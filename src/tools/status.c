@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* coronet-status: how the ring does, for people; --json passes the daemon's answer on. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/ask.h"
+
+#define PROGRAM	    "coronet-status"
+#define CHANGES_MAX 8 /* shown; --json has all that the daemon keeps */
+
+enum {
+	OPTION_JSON = 256
+};
+
+static const struct option long_options[] = {
+	{"help", no_argument, NULL, 'h'}, {"json", no_argument, NULL, OPTION_JSON}, {0}};
+
+static void help(void)
+{
+	fputs("usage: " PROGRAM " [OPTIONS]\n"
+	      "Shows how the ring does, as the daemon of this node sees it.\n"
+	      "\n"
+	      "      --json  print everything as one JSON object\n"
+	      "  -h, --help  show this and exit\n"
+	      "\n"
+	      "CORONET_RUN_DIR names the run directory of the daemon to ask.\n",
+	      stdout);
+}
+
+static void print_bytes(uint64_t bytes)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+		value /= 1024;
+		unit++;
+	}
+	printf(unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+static void print_duration(uint64_t ms)
+{
+	uint64_t seconds = ms / 1000;
+
+	if (seconds < 120) {
+		printf("%" PRIu64 " s", seconds);
+	} else if (seconds < 7200) {
+		printf("%" PRIu64 " min", seconds / 60);
+	} else if (seconds < 172800) {
+		printf("%" PRIu64 " h", seconds / 3600);
+	} else {
+		printf("%" PRIu64 " days", seconds / 86400);
+	}
+}
+
+static void print_ids(const struct json_value *list)
+{
+	const struct json_value *one = list ? list->first : NULL;
+
+	if (!one) {
+		printf(" -");
+	}
+	for (; one; one = one->next) {
+		printf(" %" PRIu64,
+		       one->kind == JSON_OBJECT ? json_number_of(one, "nodeid") : one->number);
+	}
+}
+
+static void print_identity(const struct json_value *root)
+{
+	const char *name = json_text_of(root, "name");
+
+	printf("node       %" PRIu64 "%s%s%s of cluster %s; coronetd %s, process %" PRIu64 ", up ",
+	       json_number_of(root, "nodeid"), name[0] ? " (" : "", name, name[0] ? ")" : "",
+	       json_text_of(root, "cluster"), json_text_of(root, "version"),
+	       json_number_of(root, "pid"));
+	print_duration(json_number_of(root, "uptime_ms"));
+	putchar('\n');
+}
+
+static void print_ring(const struct json_value *root)
+{
+	const struct json_value *transport = json_get(root, "transport");
+
+	printf("ring       %s, %s (%s); members", json_text_of(root, "ring_id"),
+	       json_text_of(root, "state"), json_text_of(root, "reason"));
+	print_ids(json_get(root, "members"));
+	printf("\ntransport  %s: %s\n           because: %s\n", json_text_of(transport, "name"),
+	       json_text_of(transport, "device"), json_text_of(transport, "why"));
+}
+
+static void print_token(const struct json_value *root)
+{
+	const struct json_value *token = json_get(root, "token");
+	uint64_t rotation_us = json_number_of(token, "rotation_us");
+
+	printf("token      %s, %" PRIu64 " visits",
+	       json_bool_of(token, "resting") ? "rests, there is nothing to do" : "moves",
+	       json_number_of(token, "rotations"));
+	if (rotation_us > 0) {
+		printf(", last rotation %.1f ms", (double)rotation_us / 1000);
+	}
+	printf(", sent again %" PRIu64 " times\n", json_number_of(token, "retransmits"));
+}
+
+static void print_messages(const struct json_value *root)
+{
+	const struct json_value *messages = json_get(root, "messages");
+	const struct json_value *order = json_get(root, "order");
+
+	printf("messages   %" PRIu64 " sent (", json_number_of(messages, "sent"));
+	print_bytes(json_number_of(messages, "bytes_sent"));
+	printf("), %" PRIu64 " delivered to programs here (",
+	       json_number_of(messages, "delivered"));
+	print_bytes(json_number_of(messages, "bytes_delivered"));
+	printf("), %" PRIu64 " large ones pulled\n", json_number_of(messages, "pulls"));
+	printf("frames     %" PRIu64 " sent, %" PRIu64 " in their place, %" PRIu64
+	       " sent again, %" PRIu64 " asked for, %" PRIu64 " waiting\n",
+	       json_number_of(messages, "frames_sent"),
+	       json_number_of(messages, "frames_delivered"),
+	       json_number_of(messages, "retransmitted"), json_number_of(messages, "requested"),
+	       json_number_of(order, "backlog"));
+}
+
+static void print_memory(const struct json_value *root)
+{
+	const struct json_value *memory = json_get(root, "memory");
+	const struct json_value *clients = json_get(root, "clients");
+
+	printf("memory     %" PRIu64 " of %" PRIu64 " slots wait for frames, ",
+	       json_number_of(memory, "slots_free"), json_number_of(memory, "slots"));
+	print_bytes(json_number_of(memory, "extents_free"));
+	printf(" of ");
+	print_bytes(json_number_of(memory, "extents"));
+	printf(" for large messages\nclients    %" PRIu64 " connected, %" PRIu64
+	       " disconnected by the daemon, %" PRIu64 " messages put aside for slow ones\n",
+	       json_number_of(clients, "connected"), json_number_of(clients, "disconnected"),
+	       json_number_of(clients, "spilled"));
+}
+
+static void print_node(const struct json_value *node)
+{
+	const struct json_value *link = json_get(node, "link");
+	const char *address = json_text_of(node, "address");
+	const char *name = json_text_of(node, "name");
+
+	printf("  %10" PRIu64 "  %-12s %-20s %-4s ", json_number_of(node, "nodeid"),
+	       name[0] ? name : "-", address[0] ? address : "-",
+	       json_bool_of(node, "in_ring") ? "yes" : "no");
+	if (!link) {
+		printf("%s\n", json_bool_of(node, "local") ? "self" : "-");
+		return;
+	}
+	printf("%-5s %10" PRIu64 " %10" PRIu64 " %7" PRIu64 "  ",
+	       json_bool_of(link, "up") ? "up" : "down", json_number_of(link, "frames_sent"),
+	       json_number_of(link, "frames_received"), json_number_of(link, "redials"));
+	print_bytes(json_number_of(link, "bytes_sent"));
+	printf(" / ");
+	print_bytes(json_number_of(link, "bytes_received") + json_number_of(link, "read_bytes"));
+	putchar('\n');
+}
+
+static void print_nodes(const struct json_value *root)
+{
+	const struct json_value *nodes = json_get(root, "nodes");
+
+	printf("\n  %10s  %-12s %-20s %-4s %-5s %10s %10s %7s  %s\n", "node", "name", "address",
+	       "ring", "link", "frames out", "frames in", "redials", "bytes out / in");
+	for (const struct json_value *node = nodes ? nodes->first : NULL; node; node = node->next) {
+		print_node(node);
+	}
+}
+
+static void print_changes(const struct json_value *root)
+{
+	const struct json_value *changes = json_get(root, "changes");
+	const struct json_value *change = changes ? changes->first : NULL;
+
+	printf("\nlast changes, the newest first\n");
+	for (int i = 0; change && i < CHANGES_MAX; change = change->next, i++) {
+		printf("  %s  ring %s, members", json_text_of(change, "time"),
+		       json_text_of(change, "ring_id"));
+		print_ids(json_get(change, "members"));
+		printf("; joined");
+		print_ids(json_get(change, "joined"));
+		printf("; left");
+		print_ids(json_get(change, "left"));
+		printf("\n      because: %s; the change took %" PRIu64 " ms\n",
+		       json_text_of(change, "reason"), json_number_of(change, "took_ms"));
+	}
+}
+
+static int show(void)
+{
+	struct json_tree *status = ask_status(PROGRAM);
+	const struct json_value *root;
+
+	if (!status) {
+		return EXIT_FAILURE;
+	}
+	root = json_tree_root(status);
+	print_identity(root);
+	print_ring(root);
+	print_token(root);
+	print_messages(root);
+	print_memory(root);
+	print_nodes(root);
+	print_changes(root);
+	json_tree_free(&status);
+	return EXIT_SUCCESS;
+}
+
+static int show_json(void)
+{
+	char *text = ask_status_text(PROGRAM);
+
+	if (!text) {
+		return EXIT_FAILURE;
+	}
+	puts(text);
+	free(text);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	bool json = false;
+	int option;
+	int result;
+
+	while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_JSON:
+			json = true;
+			break;
+		case 'h':
+			help();
+			return EXIT_SUCCESS;
+		default:
+			return EXIT_FAILURE;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, PROGRAM ": what does this argument mean: %s\n", argv[optind]);
+		return EXIT_FAILURE;
+	}
+	result = json ? show_json() : show();
+	if (fflush(stdout) || ferror(stdout)) {
+		perror(PROGRAM);
+		result = EXIT_FAILURE;
+	}
+	return result;
+}
