@@ -97,6 +97,7 @@ static void submit(struct pg *pg, const struct pg_request *request)
 
 static void request(struct pg *pg, struct pg_request *request)
 {
+	check(!waits(request));
 	if (pg_active(pg)) {
 		check(list_empty(&pg->queue));
 		submit(pg, request);
@@ -107,6 +108,7 @@ static void request(struct pg *pg, struct pg_request *request)
 
 void pg_queue_flush(struct pg *pg)
 {
+	check(pg_active(pg));
 	while (!list_empty(&pg->queue)) {
 		struct list *first = pg->queue.next;
 
@@ -351,6 +353,7 @@ const char *pg_own_leave(struct pg *pg, const struct pg_msg *msg, struct pg_proc
 
 void pg_own_gone(struct pg *pg, struct pg_process *process)
 {
+	check(!waits(&process->join) && !waits(&process->leave));
 	if (process->client != PG_NO_CLIENT) {
 		check(pg->clients[process->client].state == PG_UNJOINED);
 		pg->clients[process->client].process = NULL;

@@ -76,6 +76,7 @@ void pg_group_settle(struct pg *pg, struct pg_group *group)
 	}
 	check(group->in_view == 0);
 	while (*at != group) {
+		check(*at);
 		at = &(*at)->next;
 	}
 	*at = group->next;
@@ -251,10 +252,12 @@ void pg_member_settle(struct pg *pg, struct pg_member *member)
 		return;
 	}
 	while (*at != member) {
+		check(*at);
 		at = &(*at)->next;
 	}
 	*at = member->next;
 	list_remove(&member->in_group);
+	check(member->node == pg->node || pg->remote_members > 0);
 	pg->remote_members -= member->node != pg->node;
 	pg_pool_give(&pg->member_pool, member);
 	pg_group_settle(pg, group);

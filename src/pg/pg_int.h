@@ -131,7 +131,6 @@ struct pg {
 	struct pg_client *clients;
 
 	/* the ring's current configuration */
-	bool configured;
 	bool transitional; /* `together` is valid and the next event is a regular configuration */
 	bool activated;	   /* the view is that of the current ring */
 	struct ringid ring;

@@ -95,7 +95,6 @@ void pg_regular(struct pg *pg, struct ringid ring, const struct nodeset *members
 	forget_announced(pg);
 	pg->ring = ring;
 	pg->ring_members = *members;
-	pg->configured = true;
 	pg->transitional = false;
 	pg->activated = false;
 	announce(pg);
@@ -209,6 +208,7 @@ static void tell_totem(struct pg *pg)
 
 static void activate(struct pg *pg)
 {
+	check(!pg->activated && nodeset_subset(&pg->alive, &pg->ring_members));
 	change_groups(pg, CHANGE_DEPARTED);
 	change_groups(pg, CHANGE_ARRIVED);
 	change_groups(pg, CHANGE_STALE);
@@ -261,6 +261,7 @@ const char *pg_sync_part(struct pg *pg, uint32_t origin, struct pg_msg *msg)
 	if (msg->last) {
 		announcement->complete = true;
 		pg->announced++;
+		check(pg->announced <= pg->ring_members.count);
 	}
 	if (pg->announced == pg->ring_members.count) {
 		activate(pg);

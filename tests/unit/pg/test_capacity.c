@@ -51,34 +51,48 @@ static void join_all(struct feed *f, uint32_t clients, bool one)
 	}
 }
 
-/* Every client is in one group with all processes of a node that goes and comes at once, and closes. */
-static void activation__everything_at_once(void **state)
+/* All clients in one group with `others` processes of node 2, which go and come at once, and four of node
+ * 3, which are stale; every client has asked to leave. */
+static void activate_fullest(uint32_t others, uint32_t confchgs)
 {
 	const uint32_t clients = 16;
-	const uint32_t members = 200;
+	const uint32_t members = 50;
 	struct feed *f = feed_new(clients, members);
 
-	(void)state;
-	feed_activate(f, 2);
+	feed_activate(f, 3);
 	join_all(f, clients, true);
-	feed_ring(f, 2, ~0u);
-	announce(f, 2, 5000, members, true);
+	feed_ring(f, 3, ~0u);
+	announce(f, 2, 5000, others, true);
+	announce(f, 3, 9000, 4, true);
 	feed_own_all(f);
-	assert_int_equal(pg_iterate(f->pg, NULL, 0), clients + members);
-	feed_ring(f, 2, 1u << 1);
+	assert_int_equal(pg_iterate(f->pg, NULL, 0), clients + others + 4);
+	feed_ring(f, 3, 1u << 1 | 1u << 3);
 	for (uint32_t i = 0; i < clients; i++) {
-		pg_client_close(f->pg, i);
-		feed_collect(f);
-		assert_int_equal(pg_client_open(f->pg, i, true), 0);
-		/* the view is full of the other node's processes, which are still in it */
-		assert_int_equal(feed_join(f, i, 100 + i, "h"), CS_ERR_NO_RESOURCES);
+		assert_int_equal(pg_leave(f->pg, i), CS_OK);
+		assert_int_equal(pg_update(f->pg)->count, 0);
 	}
 	feed_own_all(f);
-	announce(f, 2, 9000, members, true);
+	announce(f, 2, 5000, others, true);
+	announce(f, 3, 0, 0, true);
 	assert_true(pg_active(f->pg));
-	assert_int_equal(feed_count(f, PG_ACT_SUBMIT), clients);
+	assert_int_equal(feed_count(f, PG_ACT_CONFCHG), confchgs * clients);
 	assert_int_equal(feed_count(f, PG_ACT_TOTEM), clients);
+	assert_int_equal(feed_count(f, PG_ACT_SUBMIT), clients);
 	feed_free(f);
+}
+
+/* As many as there is room for, and then: gone, come, one stale by itself, the other three together. */
+static void activation__with_the_longest_lists(void **state)
+{
+	(void)state;
+	activate_fullest(2 * 50 - 4, 4);
+}
+
+/* Gone, come, two stale ones by themselves, the other two together. */
+static void activation__with_the_most_actions(void **state)
+{
+	(void)state;
+	activate_fullest(20, 5);
 }
 
 /* A companion that forgets everything: too many to be told one by one. */
@@ -134,6 +148,36 @@ static void announcement__beyond_all_limits_is_cut(void **state)
 	feed_free(f);
 }
 
+/* Coming and going costs nothing in the long run, during sync neither. */
+static void tables__are_empty_again_after_everyone_has_left(void **state)
+{
+	struct feed *f = feed_new(2, 4);
+	char name[16];
+
+	(void)state;
+	feed_activate(f, 2);
+	assert_int_equal(pg_client_open(f->pg, 0, false), 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		assert_null(feed_message(f, PG_MSG_JOIN, 2, i, name));
+		assert_int_equal(feed_join(f, 0, i, name), CS_OK);
+		feed_own_all(f);
+		assert_int_equal(pg_iterate(f->pg, NULL, 0), 2);
+		if (i % 10 == 0) {
+			feed_ring(f, 2, i % 20 ? ~0u : 1u << 1);
+		}
+		assert_null(feed_message(f, PG_MSG_LEAVE, 2, i, name));
+		assert_int_equal(pg_leave(f->pg, 0), CS_OK);
+		feed_collect(f);
+		if (!pg_active(f->pg)) {
+			feed_sync(f, 2, NULL, 0);
+		}
+		feed_own_all(f);
+		assert_int_equal(pg_iterate(f->pg, NULL, 0), 0);
+	}
+	feed_free(f);
+}
+
 /* As large as it gets: 1024 clients here, all other processes there, one group. */
 static void full_size__one_group_goes_and_comes(void **state)
 {
@@ -166,9 +210,11 @@ static void full_size__one_group_goes_and_comes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(activation__everything_at_once),
+		cmocka_unit_test(activation__with_the_longest_lists),
+		cmocka_unit_test(activation__with_the_most_actions),
 		cmocka_unit_test(stale__beyond_the_spare_room_is_told_at_once),
 		cmocka_unit_test(announcement__beyond_all_limits_is_cut),
+		cmocka_unit_test(tables__are_empty_again_after_everyone_has_left),
 		cmocka_unit_test(full_size__one_group_goes_and_comes),
 	};
 

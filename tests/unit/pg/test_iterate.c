@@ -93,12 +93,28 @@ static void iterate__by_group_then_node_then_pid(void **state)
 	feed_free(f);
 }
 
+static void snapshot__is_the_view_and_not_what_is_announced_for_the_next(void **state)
+{
+	static const struct feed_process announced[] = {{.pid = 20, .group = "a"},
+							{.pid = 29, .group = "a"}};
+	struct cpg_name name = feed_name("a");
+	struct feed *f = make();
+
+	(void)state;
+	feed_ring(f, 3, ~0u);
+	assert_null(feed_sync(f, 2, announced, 2));
+	assert_int_equal(pg_members(f->pg, &name, NULL, 0), 2);
+	assert_int_equal(pg_iterate(f->pg, NULL, 0), 4);
+	feed_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members__ascend_without_reason),
 		cmocka_unit_test(members__writes_no_more_than_there_is_room_for),
 		cmocka_unit_test(members__of_an_unknown_group_are_none),
+		cmocka_unit_test(snapshot__is_the_view_and_not_what_is_announced_for_the_next),
 		cmocka_unit_test(iterate__by_group_then_node_then_pid),
 	};
 

@@ -157,6 +157,25 @@ static void sync__part_out_of_turn_is_dropped(void **state)
 	feed_free(f);
 }
 
+/* Who has announced itself cannot stand in for somebody else. */
+static void sync__after_the_last_part_is_dropped(void **state)
+{
+	struct feed *f = feed_new(2, 8);
+	uint8_t bytes[FRAME_META_MAX];
+	struct pg_sync_part part;
+
+	(void)state;
+	feed_ring(f, 3, 0);
+	feed_own_all(f);
+	assert_null(feed_sync(f, 2, NULL, 0));
+	pg_sync_part_begin(&part, f->ring, 1, bytes);
+	assert_string_equal(pg_message(f->pg, 2, f->ring, bytes, pg_sync_part_end(&part, true),
+				       NULL),
+			    "sync message out of turn");
+	assert_false(pg_active(f->pg));
+	feed_free(f);
+}
+
 static void message__malformed_or_with_a_stray_payload_is_dropped(void **state)
 {
 	struct pg_payload payload = {.size = 1};
@@ -414,6 +433,7 @@ int main(void)
 		cmocka_unit_test(sync__counts_for_its_own_ring_only),
 		cmocka_unit_test(message__from_outside_the_ring_is_dropped),
 		cmocka_unit_test(sync__part_out_of_turn_is_dropped),
+		cmocka_unit_test(sync__after_the_last_part_is_dropped),
 		cmocka_unit_test(message__malformed_or_with_a_stray_payload_is_dropped),
 		cmocka_unit_test(transitional__ends_activity_until_the_next_view),
 		cmocka_unit_test(activation__in_the_transitional_configuration),
