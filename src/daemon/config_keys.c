@@ -247,8 +247,9 @@ static const struct config_key rdma_keys[] = {
 
 static const struct config_key clients_keys[] = {
 	NUMBER("max", CONFIG(clients_max), 1, PG_CLIENTS_MAX, PG_CLIENTS_MAX),
+	/* A client that dispatches may lag by a burst: several of the largest messages at once. */
 	SIZE(KEY_SIZE64, "queue_max", CONFIG(client_queue_max_bytes), 1 << 20, UINT64_C(1) << 40,
-	     CLIENTS_QUEUE_MAX_BYTES),
+	     UINT64_C(8) * MESSAGE_SIZE_MAX),
 	SIZE(KEY_SIZE64, "send_memory_max", CONFIG(client_send_memory_max_bytes), MESSAGE_SIZE_MAX,
 	     UINT64_C(1) << 40, CLIENTS_SEND_MAX_BYTES),
 	SIZE(KEY_SIZE32, "inline_max", CONFIG(client_inline_max_bytes), 0, 8192,

@@ -47,6 +47,7 @@ static void ring(struct json *json, const struct facts *facts)
 	json_text(json, "ring_id", id);
 	json_number(json, "ring_rep", status->ring.rep);
 	json_number(json, "ring_seq", status->ring.seq);
+	json_number(json, "members_count", status->members.count);
 	json_open(json, "members", '[');
 	for (uint32_t i = 0; i < status->members.count; i++) {
 		json_open(json, NULL, '{');

@@ -28,7 +28,7 @@ ring_config() {
 }
 
 start_node() {
-	"$ring_build/src/coronetd" -f -c "$ring_dir/coronet.conf" --node "node$1" \
+	"$ring_build/coronetd" -f -c "$ring_dir/coronet.conf" --node "node$1" \
 		--run-dir "$ring_dir/node$1" >>"$ring_dir/node$1.log" 2>&1 &
 	echo "$!" >"$ring_dir/node$1.pid"
 }
@@ -45,7 +45,7 @@ node() {
 
 # Node $1 is in a ring of $2 members.
 ring_has() {
-	node "$1" "$ring_build/src/coronet-status" --json 2>/dev/null |
+	node "$1" "$ring_build/coronet-status" --json 2>/dev/null |
 		tr -d ' \n' | grep -q "\"members_count\":$2[,}]"
 }
 
