@@ -408,6 +408,74 @@ static void region__promised_and_never_announced(void **state)
 	nobody_noticed(scene);
 }
 
+/* No offence, but as hard to see: the impostor has taken back what it lent, and says so while the victim copies. */
+static void take_back(struct impostor *impostor)
+{
+	atomic_store(&((struct shm_mail *)impostor->bulk_mail.base)->closed, 1);
+}
+
+static void bulk__frame_taken_back_is_not_delivered(void **state)
+{
+	struct scene *scene = *state;
+
+	impostor_link(&scene->impostor);
+	impostor_frame(&scene->impostor, 0, 100);
+	take_back(&scene->impostor);
+	impostor_produce(&scene->impostor.bulk_mail, 1);
+	end_turn(&scene->victim);
+	run_for(50, &scene->victim);
+	assert_int_equal(scene->victim.frames.count, 0);
+	assert_int_equal(scene->victim.links[1].downs, 0);
+}
+
+static uint64_t read_region(struct scene *scene, uint64_t live_key)
+{
+	struct shm_board *board;
+
+	impostor_link(&scene->impostor);
+	board = scene->impostor.board.base;
+	pattern_fill(scene->impostor.region.base, 1000, 8);
+	atomic_store(&board->keys[0], live_key);
+	return IMPOSTOR_KEY;
+}
+
+static void read__of_a_live_region_is_done(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t key = read_region(scene, IMPOSTOR_KEY);
+
+	assert_int_equal(end_read(&scene->victim, 1, key, 0, end_seg(0, 1000), 1), 0);
+	run_until(scene->victim.read_count == 1, &scene->victim);
+	assert_int_equal(scene->victim.reads[0].status, 0);
+	assert_true(pattern_holds(end_area(&scene->victim, 0), 1000, 8));
+}
+
+/* The region is mapped here still, but its owner has withdrawn the key. */
+static void read__of_a_region_just_withdrawn_fails(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t key = read_region(scene, 0);
+
+	assert_int_equal(end_read(&scene->victim, 1, key, 0, end_seg(0, 1000), 1), 0);
+	run_until(scene->victim.read_count == 1, &scene->victim);
+	assert_true(scene->victim.reads[0].status < 0);
+	assert_int_equal(scene->victim.links[1].downs, 0);
+}
+
+static void read__of_memory_taken_back_is_not_done(void **state)
+{
+	struct scene *scene = *state;
+	uint64_t key = read_region(scene, IMPOSTOR_KEY);
+
+	take_back(&scene->impostor);
+	assert_int_equal(end_read(&scene->victim, 1, key, 0, end_seg(0, 1000), 1), 0);
+	run_for(50, &scene->victim);
+	assert_int_equal(scene->victim.read_count, 0);
+	impostor_close(&scene->impostor);
+	run_until(scene->victim.read_count == 1, &scene->victim);
+	assert_true(scene->victim.reads[0].status < 0);
+}
+
 /* Greetings that get no link. Each tells what reject it expects; 0: hung up without an answer. */
 static void greeting(struct scene *scene, const struct shm_msg *hello, const int *fds, int fd_count,
 		     enum shm_reason reason)
@@ -741,6 +809,10 @@ static const struct CMUnitTest tests[] = {
 	scene_test(region__that_is_no_memory),
 	scene_test(region__withdrawn_without_being_there),
 	scene_test(region__promised_and_never_announced),
+	scene_test(bulk__frame_taken_back_is_not_delivered),
+	scene_test(read__of_a_live_region_is_done),
+	scene_test(read__of_a_region_just_withdrawn_fails),
+	scene_test(read__of_memory_taken_back_is_not_done),
 	scene_test(greeting__that_does_not_fit_is_rejected),
 	scene_test(greeting__with_unusable_memory_is_rejected),
 	scene_test(greeting__to_another_link_is_rejected),
