@@ -19,6 +19,7 @@ struct cluster_options {
 	uint32_t slots;	       /* receive slots of each node; 0: 1024 */
 	uint32_t delay_us_max; /* of a message on a link, besides 20; 0: 100 */
 	bool verbose;
+	bool no_checks; /* somebody lies: only crashes, leaks and standstill count */
 };
 
 /* What a node has delivered, in order: messages and, between them, configurations. */
@@ -35,6 +36,8 @@ struct cluster_event {
 uint32_t cluster_id(uint32_t node);
 
 struct cluster *cluster_new(const struct cluster_options *options);
+/* All started, in one ring. */
+struct cluster *cluster_new_formed(uint32_t nodes, uint64_t seed);
 /* Checks that no frame is left over. */
 void cluster_free(struct cluster **cluster);
 
@@ -75,6 +78,9 @@ uint32_t cluster_submit(struct cluster *cluster, uint32_t node, enum frame_guara
 /* The next `count` pulls of the node fail. */
 void cluster_fail_pulls(struct cluster *cluster, uint32_t node, uint32_t count);
 
+/* Announcements reach the node no more, and nothing tells anybody. */
+void cluster_mute_progress(struct cluster *cluster, uint32_t node);
+
 void cluster_run_us(struct cluster *cluster, uint64_t us);
 void cluster_run_ms(struct cluster *cluster, uint64_t ms);
 /* Until `done` says so; false after limit_ms. */
@@ -95,6 +101,12 @@ bool cluster_delivered(const struct cluster *cluster, uint32_t node, uint32_t me
 /* Hands the ring a control message as if it came from there. */
 void cluster_inject(struct cluster *cluster, uint32_t from, uint32_t to, const uint8_t *bytes,
 		    size_t size);
+/* Hands the ring `to` a frame of `from` under a number that is `beyond` its highest. */
+void cluster_forge_frame(struct cluster *cluster, uint32_t from, uint32_t to, uint64_t beyond);
+/* Receive slots of every node from now on. */
+void cluster_set_slots(struct cluster *cluster, uint32_t slots);
+/* The most frames that the node has sent after the token of one visit. */
+uint32_t cluster_frames_after_token(const struct cluster *cluster, uint32_t node);
 /* The last control message of this kind that the node sent; size 0: none. */
 size_t cluster_last_control(const struct cluster *cluster, uint32_t node, int kind,
 			    const uint8_t **bytes);

@@ -8,7 +8,7 @@
 
 #define RINGS_MAX    4096
 #define MESSAGES_MAX 65536
-#define LOG_MAX	     65536
+#define LOG_MAX	     32768
 #define CHANGES_MAX  16384
 
 struct message {
@@ -63,7 +63,11 @@ struct node {
 	struct frame **returned; /* by the ring: submitted again after the step */
 	uint32_t returned_count;
 	uint32_t slots_used;
+	bool token_sent; /* in this step */
+	uint32_t after_token;
+	uint32_t after_token_max;
 	uint32_t fail_pulls;
+	bool mute;
 	uint64_t pull_free_us;
 	struct cluster_event *log;
 	uint32_t log_count;
