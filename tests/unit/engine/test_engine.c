@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An engine that is a ring of its own: what it does with messages of every size, with memory, with malformed frames, and at its end.
+ * Rings of several engines are the simulator's. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cursor.h"
+#include "tests/unit/engine/fake_transport.h"
+
+#define SLOT   4096u
+#define SLOTS  256u
+#define COPY   256u
+#define EAGER  3700u
+#define REGION 7u
+#define MEMORY (8u * 1024 * 1024)
+#define CLIENT 1u
+
+struct message {
+	uint64_t size;
+	uint8_t first, last;
+};
+
+struct world {
+	struct engine *engine;
+	struct slab *slab;
+	uint8_t *memory;
+	uint64_t now;
+	int persist_result;
+	uint32_t views;
+	uint64_t sent; /* pieces of send memory given back */
+	struct message got[4096];
+	uint32_t got_count;
+	struct body *held; /* the first delivered body, if hold is set */
+	bool hold;
+	bool freed;
+};
+
+static struct world world;
+
+static int persist(void *ctx, uint64_t ring_seq)
+{
+	(void)ctx;
+	(void)ring_seq;
+	return world.persist_result;
+}
+
+static void deliver(void *ctx, const struct engine_delivery *d)
+{
+	struct message *m = &world.got[world.got_count++];
+
+	(void)ctx;
+	m->size = d->size;
+	if (d->size > 0) {
+		const uint8_t *bytes = d->body->bytes + (d->offset - d->body->offset);
+
+		m->first = bytes[0];
+		m->last = bytes[d->size - 1];
+	}
+	if (world.hold && !world.held) {
+		world.held = d->body;
+		body_hold(d->body, HOLD_CLIENT);
+	}
+}
+
+static void confchg(void *ctx, const struct engine_confchg *c)
+{
+	(void)ctx;
+	(void)c;
+	world.views++;
+}
+
+static void totem(void *ctx, uint32_t client, struct ringid ring, const struct nodeset *members)
+{
+	(void)ctx;
+	(void)client;
+	(void)ring;
+	(void)members;
+}
+
+static void sent(void *ctx, uint32_t client, uint64_t cookie)
+{
+	(void)ctx;
+	(void)cookie;
+	assert_int_equal(client, CLIENT);
+	world.sent++;
+}
+
+static void say(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	(void)priority;
+	(void)text;
+}
+
+static const struct engine_config config = {
+	.totem = {.node = 3,
+		  .token_ms = 1000,
+		  .token_retransmit_ms = 200,
+		  .hold_ms = 100,
+		  .join_ms = 50,
+		  .consensus_ms = 1200,
+		  .merge_ms = 200,
+		  .fail_recv_const = 2500,
+		  .seqno_unchanged_const = 30,
+		  .window_size = 32,
+		  .max_messages = 17,
+		  .accelerated_window = 8,
+		  .miss_count_const = 5},
+	.pg = {.clients_max = 4, .members_max = 64},
+	.slab = {.slot_size_bytes = SLOT, .slot_count = SLOTS, .extent_bytes = 1 << 20},
+	.eager_size_bytes = EAGER,
+	.copy_size_bytes = COPY,
+	.incarnation = 1,
+};
+
+static const struct engine_host host = {.persist = persist,
+					.deliver = deliver,
+					.confchg = confchg,
+					.totem = totem,
+					.sent = sent,
+					.log = say};
+
+static void turns(int count)
+{
+	for (int i = 0; i < count; i++) {
+		engine_turn(world.engine, ++world.now);
+	}
+}
+
+static void build(void)
+{
+	struct transport_config net = {
+		.node = 3, .slot_size_bytes = SLOT, .slot_count = SLOTS, .bulk_depth = 64};
+	struct transport *transport;
+
+	memset(&world, 0, sizeof(world));
+	world.now = 1000;
+	assert_int_equal(slab_new(&config.slab, &world.slab), 0);
+	assert_int_equal(transport_fake.open(&net, &transport), 0);
+	assert_int_equal(engine_new(&config, &host, &transport_fake, transport, world.slab,
+				    &world.engine),
+			 0);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	build();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	engine_free(&world.engine);
+	slab_free(&world.slab);
+	free(world.memory);
+	return 0;
+}
+
+static void add_memory(void)
+{
+	struct transport_region region = {.size_bytes = MEMORY, .fd = -1, .remote_read = true};
+
+	world.memory = calloc(1, MEMORY);
+	region.base = world.memory;
+	assert_int_equal(engine_region_add(world.engine, REGION, &region), 0);
+}
+
+static const struct cpg_name group = {.length = 4, .value = "test"};
+
+static void join(void)
+{
+	engine_start(world.engine, world.now);
+	turns(200);
+	assert_true(engine_ready(world.engine));
+	add_memory();
+	assert_int_equal(engine_client_open(world.engine, CLIENT, false), 0);
+	assert_int_equal(engine_join(world.engine, CLIENT, 42, &group, world.now), CS_OK);
+	turns(5);
+	assert_int_equal(world.views, 1);
+}
+
+static cs_error_t mcast(uint64_t offset, uint64_t size)
+{
+	return engine_mcast(world.engine, CLIENT, FRAME_AGREED, size ? REGION : 0, offset, size, 1,
+			    world.now);
+}
+
+static void assert_all_given_back(void)
+{
+	struct totem_status ring;
+	struct engine_stats stats;
+
+	engine_status(world.engine, &ring, &stats);
+	assert_int_equal(stats.slots_free, SLOTS - SLOTS / 4);
+	assert_int_equal(slab_slots_free(world.slab), SLOTS / 4);
+	assert_int_equal(stats.extents_free_bytes, 1 << 20);
+}
+
+static void messages__of_every_size_come_back_whole_and_in_order(void **state)
+{
+	static const uint64_t sizes[] = {0,	   1,	 7,	  8,	     COPY - 1, COPY,
+					 COPY + 1, 300,	 1000,	  EAGER - 1, EAGER,    EAGER + 1,
+					 0,	   5000, 1 << 20, 3,	     EAGER,    4u << 20};
+	const uint32_t count = sizeof(sizes) / sizeof(sizes[0]);
+	uint64_t offset = 0;
+
+	(void)state;
+	join();
+	for (uint32_t i = 0; i < count; i++) {
+		memset(world.memory + offset, (int)i + 1, sizes[i]);
+		assert_int_equal(mcast(offset, sizes[i]), CS_OK);
+		offset += sizes[i];
+	}
+	turns(50);
+	assert_int_equal(world.got_count, count);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(world.got[i].size, sizes[i]);
+		if (sizes[i] > 0) {
+			assert_int_equal(world.got[i].first, i + 1);
+			assert_int_equal(world.got[i].last, i + 1);
+		}
+	}
+	assert_int_equal(world.sent, count - 2);
+	assert_all_given_back();
+}
+
+/* More gathered payloads than one frame can have pieces, mixed with copied ones. */
+static void messages__more_pieces_than_a_frame_takes(void **state)
+{
+	(void)state;
+	join();
+	for (uint32_t i = 0; i < 60; i++) {
+		uint64_t size = i % 3 == 0 ? 20 : COPY + 1 + i % 5;
+
+		memset(world.memory + i * 1024, (int)i, size);
+		assert_int_equal(mcast(i * 1024, size), CS_OK);
+	}
+	turns(50);
+	assert_int_equal(world.got_count, 60);
+	for (uint32_t i = 0; i < 60; i++) {
+		assert_int_equal(world.got[i].first, i);
+		assert_int_equal(world.got[i].last, i);
+	}
+	assert_int_equal(world.sent, 60);
+	assert_all_given_back();
+}
+
+static void mcast__refuses_what_it_cannot_take(void **state)
+{
+	(void)state;
+	add_memory();
+	assert_int_equal(engine_client_open(world.engine, CLIENT, false), 0);
+	assert_int_equal(mcast(0, 1), CS_ERR_TRY_AGAIN);
+	free(world.memory);
+	world.memory = NULL;
+	engine_free(&world.engine);
+	slab_free(&world.slab);
+	build();
+	join();
+	assert_int_equal(mcast(MEMORY, 1), CS_ERR_INVALID_PARAM);
+	assert_int_equal(mcast(UINT64_MAX, 2), CS_ERR_INVALID_PARAM);
+	assert_int_equal(mcast(1, MEMORY), CS_ERR_INVALID_PARAM);
+	assert_int_equal(mcast(0, MESSAGE_SIZE_MAX + 1ull), CS_ERR_TOO_BIG);
+	assert_int_equal(engine_mcast(world.engine, CLIENT, FRAME_AGREED, 0, 0, 1, 1, world.now),
+			 CS_ERR_INVALID_PARAM);
+	assert_int_equal(engine_mcast(world.engine, CLIENT, FRAME_AGREED, REGION + 1, 0, 1, 1,
+				      world.now),
+			 CS_ERR_INVALID_PARAM);
+	assert_int_equal(engine_client_open(world.engine, CLIENT + 1, false), 0);
+	assert_int_equal(engine_mcast(world.engine, CLIENT + 1, FRAME_AGREED, REGION, 0, 1, 1,
+				      world.now),
+			 CS_ERR_NOT_EXIST);
+	assert_int_equal(world.sent, 0);
+}
+
+static void mcast__says_try_again_before_memory_runs_out(void **state)
+{
+	uint32_t accepted = 0;
+
+	(void)state;
+	join();
+	while (accepted < 3000 && mcast(0, COPY) == CS_OK) {
+		accepted++;
+	}
+	assert_in_range(accepted, 1, 2999);
+	assert_false(engine_may_send(world.engine));
+	assert_int_equal(engine_leave(world.engine, CLIENT, world.now), CS_OK);
+	turns(200);
+	assert_true(engine_may_send(world.engine));
+	assert_int_equal(world.got_count, accepted);
+	assert_int_equal(world.views, 2);
+	assert_all_given_back();
+}
+
+static void note_freed(void *ctx, uint32_t region)
+{
+	(void)ctx;
+	assert_int_equal(region, REGION);
+	world.freed = true;
+}
+
+static void region__lives_until_its_last_message_is_let_go(void **state)
+{
+	(void)state;
+	join();
+	world.hold = true;
+	assert_int_equal(mcast(0, EAGER + 1), CS_OK);
+	turns(20);
+	assert_non_null(world.held);
+	engine_client_close(world.engine, CLIENT, world.now);
+	engine_region_remove(world.engine, REGION, note_freed, NULL);
+	turns(20);
+	assert_false(world.freed);
+	body_drop(world.held, HOLD_CLIENT);
+	assert_true(world.freed);
+	assert_int_equal(fake.regions, 2);
+}
+
+static void frames__malformed_ones_cost_the_peer_its_link(void **state)
+{
+	uint8_t frame[128] = {0};
+	struct frame_header header = {.info = {.ring = {1, 4}, .seq = 1, .origin = 9},
+				      .body = FRAME_PACKED,
+				      .body_size = 64,
+				      .entries = 1};
+	struct totem_status ring;
+	struct engine_stats stats;
+
+	(void)state;
+	join();
+	header.info.guarantee = FRAME_AGREED;
+	fake_frame(9, "garbage", 7);
+	turns(1);
+	frame_header_encode(&header, frame); /* entry of no meta */
+	fake_frame(9, frame, sizeof(frame));
+	turns(1);
+	header.body = FRAME_ANNOUNCE;
+	frame_header_encode(&header, frame);
+	fake_frame(9, frame, sizeof(frame));
+	turns(1);
+	engine_status(world.engine, &ring, &stats);
+	assert_int_equal(stats.frames_rejected, 3);
+	assert_int_equal(fake.fences, 3);
+	assert_int_equal(fake.fenced, 9);
+	assert_all_given_back();
+	assert_int_equal(mcast(0, 5), CS_OK);
+	turns(5);
+	assert_int_equal(world.got_count, 1);
+}
+
+/* Well-formed, but of a ring and a node that nobody knows: dropped, and that is all. */
+static void frames__foreign_ones_leave_no_trace(void **state)
+{
+	uint8_t frame[FRAME_HEADER_SIZE + 16] = {0};
+	struct frame_header header = {
+		.info = {.ring = {1, 4}, .seq = 1, .origin = 9, .guarantee = FRAME_AGREED},
+		.body = FRAME_PACKED,
+		.body_size = 16,
+		.entries = 1};
+	struct writer w = writer_of(frame + FRAME_HEADER_SIZE, 16);
+
+	(void)state;
+	join();
+	frame_header_encode(&header, frame);
+	writer_u16(&w, 8);
+	fake_frame(9, frame, sizeof(frame));
+	turns(3);
+	assert_int_equal(fake.fences, 0);
+	assert_int_equal(world.got_count, 0);
+	assert_all_given_back();
+}
+
+static void ring_sequence__that_cannot_be_stored_stops_the_engine(void **state)
+{
+	(void)state;
+	world.persist_result = -EIO;
+	engine_start(world.engine, world.now);
+	turns(100);
+	assert_true(engine_failed(world.engine));
+	assert_false(engine_ready(world.engine));
+}
+
+static void stop__delivers_what_was_accepted_then_leaves(void **state)
+{
+	(void)state;
+	join();
+	assert_int_equal(mcast(0, 100), CS_OK);
+	engine_stop(world.engine, world.now);
+	for (int i = 0; i < 500 && !engine_stopped(world.engine); i++) {
+		turns(1);
+	}
+	assert_true(engine_stopped(world.engine));
+	assert_int_equal(mcast(0, 100), CS_ERR_TRY_AGAIN);
+}
+
+static void new__refuses_sizes_that_do_not_fit_together(void **state)
+{
+	struct transport_config net = {.node = 3, .slot_size_bytes = SLOT, .slot_count = SLOTS};
+	struct engine_config odd = config;
+	struct engine *engine = NULL;
+	struct transport *transport;
+
+	(void)state;
+	engine_free(&world.engine);
+	transport_fake.open(&net, &transport);
+	odd.eager_size_bytes = SLOT;
+	assert_int_equal(engine_new(&odd, &host, &transport_fake, transport, world.slab, &engine),
+			 -EINVAL);
+	transport_fake.open(&net, &transport);
+	odd = config;
+	odd.totem.window_size = SLOTS;
+	assert_int_equal(engine_new(&odd, &host, &transport_fake, transport, world.slab, &engine),
+			 -EINVAL);
+	assert_null(engine);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(messages__of_every_size_come_back_whole_and_in_order),
+		TEST(messages__more_pieces_than_a_frame_takes),
+		TEST(mcast__refuses_what_it_cannot_take),
+		TEST(mcast__says_try_again_before_memory_runs_out),
+		TEST(region__lives_until_its_last_message_is_let_go),
+		TEST(frames__malformed_ones_cost_the_peer_its_link),
+		TEST(frames__foreign_ones_leave_no_trace),
+		TEST(ring_sequence__that_cannot_be_stored_stops_the_engine),
+		TEST(stop__delivers_what_was_accepted_then_leaves),
+		TEST(new__refuses_sizes_that_do_not_fit_together),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
