@@ -112,7 +112,8 @@ struct transport_ops {
 	int (*fd)(const struct transport *t);
 	/* Absolute time of the earliest redial or other timer on the clock passed to poll; UINT64_MAX if none. */
 	uint64_t (*next_deadline_ms)(const struct transport *t);
-	/* Fills at most `max` events, control before bulk; returns how many. */
+	/* Fills at most `max` events, control before bulk; returns how many. PEER_UP comes before anything of that link; what was lent may
+	 * come back before or after the PEER_DOWN that is the reason. */
 	int (*poll)(struct transport *t, uint64_t now_ms, struct transport_event *events, int max);
 
 	/* Registers memory; *key is what peers name it by in `read`. -ENOMEM, -EEXIST, -EINVAL. */
@@ -125,20 +126,24 @@ struct transport_ops {
 
 	/* Starts keeping a link to the peer (dials, or waits to be dialled), for ever, until peer_remove. -EEXIST, -ENOSPC. */
 	int (*peer_add)(struct transport *t, const struct transport_peer *peer);
+	/* Ends the link for good; what is lent comes back as after peer_fence. No PEER_DOWN is reported. */
 	void (*peer_remove)(struct transport *t, uint32_t node);
 	/* Cuts the link so that the peer can touch nothing of ours when this returns; every frame lent for it and every READ from it comes
 	 * back as FAILED / READ_DONE; then keeps redialling, and a new PEER_UP may follow. No PEER_DOWN is reported. */
 	void (*peer_fence)(struct transport *t, uint32_t node);
 
-	/* Copies. -ENOTCONN: link down; -ENOBUFS: the peer does not keep up (the message is dropped, callers have timers); -EMSGSIZE. */
+	/* Copies size_bytes (1..CONTROL_SIZE_MAX, else -EMSGSIZE). -ENOTCONN: link down or no such peer; -ENOBUFS: the peer does not keep up
+	 * (the message is dropped, callers have timers). */
 	int (*send_control)(struct transport *t, uint32_t node, const void *bytes,
 			    size_t size_bytes);
-	/* Lends the pieces (1..FRAME_SEGS_MAX, together at most slot_size_bytes) until SENT or FAILED with this cookie and node.
-	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE. While only the bulk channel is down, frames are kept for its return. */
+	/* Lends the pieces (1..FRAME_SEGS_MAX, together 1..slot_size_bytes) until SENT or FAILED with this cookie and node.
+	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE, -EINVAL (a piece outside its region).
+	 * While only the bulk channel is down, frames are kept for its return. */
 	int (*send_frame)(struct transport *t, uint32_t node, const struct transport_seg *segs,
 			  int count, uint64_t cookie);
 	/* Reads size_bytes (1..READ_SIZE_MAX) at remote_offset of the peer's region `key` into a region of ours, until READ_DONE.
-	 * -ENOTCONN, -ENOBUFS (try again after a READ_DONE), -EINVAL. */
+	 * -ENOTCONN, -ENOBUFS (try again after a READ_DONE), -EINVAL (size, destination). A READ that the peer's memory does not allow ends
+	 * with an error and may break the bulk channel for a moment, never the control channel. */
 	int (*read)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie);
 
