@@ -68,7 +68,11 @@ static void close_peers(struct transport *t)
 		if (t->peers[i] && t->peers[i]->used) {
 			verbs_peer_remove(t, t->peers[i]->node);
 		}
+	}
+	/* Only now: late completions of one peer's name it until the last has been drained. */
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		free(t->peers[i]);
+		t->peers[i] = NULL;
 	}
 }
 
