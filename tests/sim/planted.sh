@@ -52,6 +52,6 @@ while IFS=@ read -r file from to what; do
 		echo "found: $what: $(grep -m1 -E 'seed|invariant' "$work/out")"
 		passed=$((passed + 1))
 	fi
-done <"$src/tests/sim/planted.list"
+done <"${PLANTED_LIST:-$src/tests/sim/planted.list}"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -209,6 +209,9 @@ void sim_check_regular(struct sim *sim, uint32_t node, uint64_t life, struct rin
 
 	sim_trace(sim, "node %u: ring %u.%llx of %u members", node, ring.rep,
 		  (unsigned long long)ring.seq, members->count);
+	if (old && sim->gentle && old->members.count == sim->node_count) {
+		sim_fail(sim, "node %u: the ring ended though links broke for a moment only", node);
+	}
 	if (old) {
 		old->left = true;
 		old->next = ring;

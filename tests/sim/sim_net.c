@@ -476,7 +476,7 @@ void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b)
 	       pack_arg(b, CONTROL, 0) | link->bulk_epoch << 16);
 }
 
-void sim_net_break(struct sim *sim, uint32_t a, uint32_t b)
+void sim_net_break(struct sim *sim, uint32_t a, uint32_t b, uint64_t redial_max_ms)
 {
 	struct link *link = link_of(sim, a, b);
 
@@ -491,7 +491,7 @@ void sim_net_break(struct sim *sim, uint32_t a, uint32_t b)
 		flush_part(sim, b, a, BULK);
 	}
 	end_link(sim, a, b, 0, false);
-	dial(sim, a, b, sim_between(sim, 5, 400) * MS);
+	dial(sim, a, b, sim_between(sim, 1, redial_max_ms) * MS);
 }
 
 static void cut_noticed(struct sim *sim, uint32_t a, uint64_t arg)

@@ -16,8 +16,8 @@ void sim_net_opening(struct sim *sim);
 
 /* The bulk channel breaks; frames delivered but not acknowledged will come again. */
 void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b);
-/* Both channels break: a random part of what was under way arrives, the rest is lost. Redialled unless cut. */
-void sim_net_break(struct sim *sim, uint32_t a, uint32_t b);
+/* Both channels break: a random part of what was under way arrives, the rest is lost. Redialled within that time unless cut. */
+void sim_net_break(struct sim *sim, uint32_t a, uint32_t b, uint64_t redial_max_ms);
 /* Silence: what is sent stays under way; noticed after the ack time-out. */
 void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b);
 void sim_net_heal(struct sim *sim, uint32_t a, uint32_t b);
