@@ -43,14 +43,15 @@ static void record_grow(struct ring_record *record, uint64_t seq)
 		return;
 	}
 	record->message = realloc(record->message, capacity * sizeof(*record->message));
-	record->received = realloc(record->received, capacity);
+	record->received = realloc(record->received, capacity * sizeof(*record->received));
 	record->depends = realloc(record->depends, capacity * sizeof(*record->depends));
 	check(record->message && record->received && record->depends);
 	memset(record->depends + record->capacity, 0,
 	       (capacity - record->capacity) * sizeof(*record->depends));
 	memset(record->message + record->capacity, 0,
 	       (capacity - record->capacity) * sizeof(*record->message));
-	memset(record->received + record->capacity, 0, capacity - record->capacity);
+	memset(record->received + record->capacity, 0,
+	       (capacity - record->capacity) * sizeof(*record->received));
 	record->capacity = capacity;
 }
 
@@ -62,7 +63,7 @@ static void note(struct node *node, const struct frame_info *info, uint32_t mess
 	record_grow(record, info->seq);
 	require(node, record->message[info->seq] == 0 || record->message[info->seq] == message);
 	record->message[info->seq] = message;
-	record->received[info->seq] |= (uint8_t)(1u << node->index);
+	record->received[info->seq] |= 1ull << node->index;
 }
 
 void check_numbered(struct node *node, const struct frame_info *info, uint32_t message)
@@ -98,7 +99,7 @@ static bool all_received(struct node *node, const struct nodeset *members,
 		const struct node *member = &node->cluster->nodes[index];
 
 		if (member->alive && record->incarnation[index] == member->incarnation &&
-		    !(record->received[info->seq] & (1u << index))) {
+		    !(record->received[info->seq] & (1ull << index))) {
 			return false;
 		}
 	}
@@ -107,9 +108,15 @@ static bool all_received(struct node *node, const struct nodeset *members,
 
 static struct cluster_event *log_add(struct node *node, const struct totem_action *action)
 {
-	struct cluster_event *event = &node->log[node->log_count++];
+	struct cluster_event *event;
 
 	check(node->log_count < LOG_MAX);
+	if (node->log_count == node->log_capacity) {
+		node->log_capacity = 2 * node->log_capacity + 256;
+		node->log = realloc(node->log, node->log_capacity * sizeof(*node->log));
+		check(node->log != NULL);
+	}
+	event = &node->log[node->log_count++];
 	*event = (struct cluster_event){.kind = action->kind};
 	return event;
 }
@@ -138,6 +145,41 @@ static void check_causality(struct node *node, const struct frame_info *info)
 	}
 }
 
+/* Safe delivery: whoever is in the configuration in which somebody delivers it as safe delivers it too, unless it dies. */
+static void note_promise(struct node *node, const struct frame *frame)
+{
+	struct cluster *cluster = node->cluster;
+	struct message *message = &cluster->messages[frame->message];
+
+	if (!message->promised_incarnation) {
+		message->promised_incarnation = calloc(CLUSTER_MAX, sizeof(uint32_t));
+		check(message->promised_incarnation != NULL);
+	}
+	for (uint32_t i = 0; i < node->members.count; i++) {
+		const struct node *member = &cluster->nodes[index_of(node->members.id[i])];
+		const struct ring_record *record = ring_record(cluster, node->ring);
+
+		if (member->alive && record->incarnation[member->index] == member->incarnation) {
+			message->promised |= 1ull << member->index;
+			message->promised_incarnation[member->index] = member->incarnation;
+		}
+	}
+}
+
+static bool promise_kept(const struct cluster *cluster, const struct message *message)
+{
+	for (uint32_t i = 0; message->promised != 0 && i < cluster->options.nodes; i++) {
+		const struct node *node = &cluster->nodes[i];
+
+		if ((message->promised & (1ull << i)) && node->alive &&
+		    node->incarnation == message->promised_incarnation[i] &&
+		    !node->seen[message->number]) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static void check_early(struct node *node, const struct totem_action *action, struct frame *frame)
 {
 	require(node, action->info.guarantee == FRAME_UNORDERED);
@@ -164,6 +206,9 @@ void check_delivery(struct node *node, const struct totem_action *action)
 		require(node, action->info.guarantee != FRAME_SAFE ||
 				      all_received(node, &node->members, &action->info));
 		check_causality(node, &action->info);
+		if (action->info.guarantee == FRAME_SAFE) {
+			note_promise(node, frame);
+		}
 		node->last_seq = action->info.seq;
 		node->seen[frame->message] = 1;
 		frame->delivered = true;
@@ -279,15 +324,16 @@ void check_configuration(struct node *node, const struct totem_action *action)
 	event->members = *action->members;
 }
 
-/* Self delivery: who lives on delivers what it submitted. */
+/* Self delivery: who lives on delivers what it submitted. And promises are kept. */
 bool check_all_delivered(struct cluster *cluster)
 {
 	for (uint32_t i = 1; i <= cluster->message_count; i++) {
 		const struct message *message = &cluster->messages[i];
 		const struct node *origin = &cluster->nodes[message->origin];
 
-		if (origin->alive && origin->incarnation == message->incarnation &&
-		    !origin->seen[i]) {
+		if ((origin->alive && origin->incarnation == message->incarnation &&
+		     !origin->seen[i]) ||
+		    !promise_kept(cluster, message)) {
 			return false;
 		}
 	}
@@ -296,6 +342,9 @@ bool check_all_delivered(struct cluster *cluster)
 
 void checker_free(struct cluster *cluster)
 {
+	for (uint32_t i = 0; i <= cluster->message_count; i++) {
+		free(cluster->messages[i].promised_incarnation);
+	}
 	for (uint32_t i = 0; i < cluster->ring_count; i++) {
 		free(cluster->rings[i].message);
 		free(cluster->rings[i].received);

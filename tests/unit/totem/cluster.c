@@ -583,7 +583,12 @@ static void item_run(struct cluster *cluster, struct item *item)
 	struct node *node = &cluster->nodes[item->to];
 
 	if (node->alive && node->paused && item->kind != ITEM_DIALLED) {
-		check(node->waiting_count < LOG_MAX);
+		if (node->waiting_count == node->waiting_capacity) {
+			node->waiting_capacity = 2 * node->waiting_capacity + 256;
+			node->waiting = realloc(node->waiting,
+						node->waiting_capacity * sizeof(*node->waiting));
+			check(node->waiting != NULL);
+		}
 		node->waiting[node->waiting_count++] = *item;
 		return;
 	}
@@ -677,11 +682,9 @@ static void node_init(struct cluster *cluster, uint32_t index)
 	node->cluster = cluster;
 	node->index = index;
 	node->frames.next = node->frames.prev = &node->frames;
-	node->log = calloc(LOG_MAX, sizeof(*node->log));
 	node->seen = calloc(MESSAGES_MAX, 1);
-	node->waiting = calloc(LOG_MAX, sizeof(*node->waiting));
 	node->returned = calloc(TOTEM_BACKLOG_MAX, sizeof(struct frame *));
-	check(node->log && node->seen && node->waiting && node->returned);
+	check(node->seen && node->returned);
 }
 
 struct cluster *cluster_new(const struct cluster_options *options)
@@ -1062,7 +1065,8 @@ void cluster_forge_frame(struct cluster *cluster, uint32_t from, uint32_t to, ui
 	struct message *message = &cluster->messages[++cluster->message_count];
 
 	check(cluster->message_count < MESSAGES_MAX);
-	*message = (struct message){.origin = from, .guarantee = FRAME_SAFE};
+	*message = (struct message){
+		.number = cluster->message_count, .origin = from, .guarantee = FRAME_SAFE};
 	event.info = (struct frame_info){.ring = status.ring,
 					 .seq = status.high_seq + beyond,
 					 .origin = cluster_id(from),

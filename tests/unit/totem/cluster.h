@@ -9,7 +9,7 @@
 
 #include "totem/totem.h"
 
-#define CLUSTER_MAX 8
+#define CLUSTER_MAX 64
 
 struct cluster;
 
@@ -94,7 +94,7 @@ bool cluster_in_state(const struct cluster *cluster, uint32_t node, enum totem_s
 
 struct totem *cluster_totem(struct cluster *cluster, uint32_t node);
 struct totem_status cluster_status(const struct cluster *cluster, uint32_t node);
-/* Since the node's last start. */
+/* Since the node's last start; valid until something runs. */
 const struct cluster_event *cluster_log(const struct cluster *cluster, uint32_t node,
 					uint32_t *count);
 bool cluster_delivered(const struct cluster *cluster, uint32_t node, uint32_t message);

@@ -8,7 +8,7 @@
 
 #define RINGS_MAX    4096
 #define MESSAGES_MAX 65536
-#define LOG_MAX	     32768
+#define LOG_MAX	     65536
 #define CHANGES_MAX  16384
 
 struct message {
@@ -17,6 +17,8 @@ struct message {
 	uint32_t incarnation;
 	enum frame_guarantee guarantee;
 	uint32_t pull_us;
+	uint64_t promised; /* nodes that were said to have it when somebody delivered it as safe */
+	uint32_t *promised_incarnation;
 };
 
 /* A node's reference to a message: what the ring calls a frame. */
@@ -37,9 +39,9 @@ struct ring_record {
 	struct nodeset members;
 	bool installed;
 	uint32_t capacity;
-	uint32_t *message; /* by number: what stands there; 0: nobody knows */
-	uint8_t *received; /* by number: bit per node */
-	uint64_t *depends; /* by number: what its sender had delivered when it sent it */
+	uint32_t *message;  /* by number: what stands there; 0: nobody knows */
+	uint64_t *received; /* by number: bit per node */
+	uint64_t *depends;  /* by number: what its sender had delivered when it sent it */
 	uint32_t incarnation[CLUSTER_MAX]; /* of the node that installed it; 0: none */
 };
 
@@ -59,6 +61,7 @@ struct node {
 	uint64_t ring_seq;
 	struct item *waiting; /* for a paused process */
 	uint32_t waiting_count;
+	uint32_t waiting_capacity;
 	struct frame frames;	 /* list of all that the ring owns */
 	struct frame **returned; /* by the ring: submitted again after the step */
 	uint32_t returned_count;
@@ -71,6 +74,7 @@ struct node {
 	uint64_t pull_free_us;
 	struct cluster_event *log;
 	uint32_t log_count;
+	uint32_t log_capacity;
 	uint8_t *seen; /* by message number: delivered since the start */
 	enum totem_state state;
 	uint64_t entries[TOTEM_STATES];

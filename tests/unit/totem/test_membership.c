@@ -410,6 +410,22 @@ static void totem_step__eight_nodes_start_together(void **state)
 	cluster_free(&cluster);
 }
 
+/* As many as there can be: every mask and message at its fullest, also in recovery. */
+static void totem_step__sixty_four_nodes(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(NODES_MAX, 15);
+
+	(void)state;
+	busy(cluster, NODES_MAX, 500);
+	cluster_run_ms(cluster, 30);
+	cluster_lose_bulk(cluster, 5, 63);
+	cluster_lose_bulk(cluster, 5, 0);
+	cluster_crash(cluster, 5);
+	assert_true(cluster_run_until(cluster, cluster_settled, 10000));
+	assert_transition(cluster, 63, NODES_MAX - 1, NODES_MAX - 1);
+	cluster_free(&cluster);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,6 +447,7 @@ int main(void)
 		cmocka_unit_test(totem_step__frames_return_when_the_ring_changes),
 		cmocka_unit_test(totem_step__ring_ids_never_repeat_after_restarts),
 		cmocka_unit_test(totem_step__eight_nodes_start_together),
+		cmocka_unit_test(totem_step__sixty_four_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
