@@ -23,6 +23,7 @@
 #include "shm/shm_poll.h"
 #include "shm/shm_read.h"
 #include "shm/shm_region.h"
+#include "shm/shm_sock.h"
 
 static int config_check(const struct transport_config *config)
 {
@@ -63,6 +64,16 @@ static void transport_close(struct transport **transport)
 	*transport = NULL;
 }
 
+static void name_taken(const struct transport *t)
+{
+	uid_t uid = 0;
+	pid_t pid = shm_sock_holder(t->uid, t->cluster, t->config.node, &uid);
+
+	shm_log(&t->config, LOG_ERR,
+		"shm: process %d of user %u is node %u of cluster \"%s\" already", (int)pid,
+		(unsigned)uid, t->config.node, t->cluster);
+}
+
 static int descriptors_open(struct transport *t)
 {
 	int result;
@@ -75,12 +86,10 @@ static int descriptors_open(struct transport *t)
 	result = shm_share_new("coronet-shm-board", sizeof(struct shm_board), &t->board,
 			       &t->board_fd);
 	if (result == 0) {
-		result = shm_sock_listen(geteuid(), t->cluster, t->config.node, &t->listen_fd);
+		result = shm_sock_listen(t->uid, t->cluster, t->config.node, &t->listen_fd);
 	}
 	if (result == -EADDRINUSE) {
-		shm_log(&t->config, LOG_ERR,
-			"shm: another process runs as node %u of cluster \"%s\" for user %u",
-			t->config.node, t->cluster, (unsigned)geteuid());
+		name_taken(t);
 	}
 	if (result == 0) {
 		result = shm_io_watch(t, t->listen_fd, SHM_SOCKET_LISTEN, 0);
@@ -103,7 +112,7 @@ static int transport_init(struct transport *t)
 		t->next_link = t->config.incarnation;
 	}
 	snprintf(t->device, sizeof(t->device), "shared memory, cluster \"%s\", user %u", t->cluster,
-		 (unsigned)geteuid());
+		 (unsigned)t->uid);
 	result = descriptors_open(t);
 	if (result && result != -EADDRINUSE) {
 		shm_log(&t->config, LOG_ERR, "shm: cannot start: %s", strerrordesc_np(-result));
@@ -128,6 +137,7 @@ static int transport_open(const struct transport_config *config, struct transpor
 	t->config.cluster_name = t->cluster;
 	t->config.device = NULL;
 	t->listen_fd = t->epoll_fd = t->bell_fd = t->board_fd = -1;
+	t->uid = geteuid();
 	t->io_ms = SHM_NEVER;
 	t->next_serial = 1;
 	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {

@@ -16,7 +16,6 @@
 
 /* A daemon that starts later says so by itself; this is for when that was missed. */
 #define SHM_ABSENT_REDIAL_MS 250
-#define SHM_BUSY_REDIAL_MS   5
 #define SHM_DYING_REDIAL_MS  2
 #define SHM_BACKOFF_MS	     50
 #define SHM_BACKOFF_MAX_MS   1000
@@ -43,21 +42,23 @@ static void dial_failed(struct shm_peer *peer, int result)
 		return;
 	}
 	if (result == -EAGAIN) {
-		redial_in(peer, SHM_BUSY_REDIAL_MS);
+		/* Its queue is full: it is stopped, or very busy. */
+		redial_later(peer);
 		return;
 	}
 	if (result == -EPERM) {
-		shm_log_peer(peer, LOG_ERR, "a program of another user holds its socket name");
+		shm_log_peer(peer, LOG_ERR, "cannot be dialled:",
+			     "a program of another user holds its socket name");
 		shm_link_verdict(peer, true);
 	} else {
-		shm_log_peer(peer, LOG_ERR, strerrordesc_np(-result));
+		shm_log_peer(peer, LOG_ERR, "cannot be dialled:", strerrordesc_np(-result));
 	}
 	redial_later(peer);
 }
 
 static int dial(const struct shm_peer *peer, int *fd)
 {
-	return shm_sock_dial(geteuid(), peer->transport->cluster, peer->node, fd);
+	return shm_sock_dial(peer->transport->uid, peer->transport->cluster, peer->node, fd);
 }
 
 /* Dials, makes our mail for the channel and says hello with it. */
@@ -113,11 +114,11 @@ static void dial_bulk(struct shm_peer *peer)
 	result = dial_channel(peer, &peer->bulk, &hello, sizeof(struct shm_bulk_entry),
 			      SHM_SOCKET_BULK);
 	if (result == -ECONNREFUSED) {
-		shm_link_lost(peer, NULL);
+		shm_link_lost(peer);
 	} else if (result == -EAGAIN) {
-		redial_in(peer, SHM_BUSY_REDIAL_MS);
+		redial_later(peer);
 	} else if (result) {
-		shm_log_peer(peer, LOG_ERR, strerrordesc_np(-result));
+		shm_log_peer(peer, LOG_ERR, "cannot be dialled:", strerrordesc_np(-result));
 		redial_later(peer);
 	} else {
 		peer->bulk_greeting = true;
@@ -125,7 +126,7 @@ static void dial_bulk(struct shm_peer *peer)
 	}
 }
 
-/* A packet from the peer we dialled, or NULL-like: -ENOTCONN hung up, -EPROTO nonsense. */
+/* A packet from the peer we dialled; or -EAGAIN, -ENOTCONN hung up, -EPROTO nonsense, -EMFILE. */
 static int answer(const struct shm_peer *peer, int fd, enum shm_purpose purpose,
 		  struct shm_packet *packet)
 {
@@ -143,10 +144,21 @@ static int answer(const struct shm_peer *peer, int fd, enum shm_purpose purpose,
 	return 0;
 }
 
-static void control_failed(struct shm_peer *peer, const char *why)
+/* For the log; NULL when it just hung up. */
+static const char *answer_fault(int result)
+{
+	if (result == -EPROTO) {
+		return "in no known way";
+	}
+	return result == -EMFILE ? "with descriptors that found no room here (open files limit)"
+				 : NULL;
+}
+
+/* Why, if it is the peer's fault; NULL: it hung up, and may be about to end. */
+static void control_failed(struct shm_peer *peer, const char *what, const char *why)
 {
 	if (why) {
-		shm_log_peer(peer, LOG_WARNING, why);
+		shm_log_peer(peer, LOG_WARNING, what, why);
 	}
 	shm_channel_close(&peer->control);
 	shm_share_drop(&peer->board);
@@ -182,15 +194,15 @@ void shm_dial_control_answer(struct shm_peer *peer)
 		return;
 	}
 	if (result) {
-		control_failed(peer, result == -EPROTO ? "answers in no known way" : NULL);
+		control_failed(peer, "answers", answer_fault(result));
 		return;
 	}
 	/* An answer at all: alive, as the daemon we knew or as another one. */
 	shm_link_verdict(peer, packet.msg.incarnation != peer->lost_incarnation);
 	if (packet.msg.kind == SHM_REJECT) {
-		control_failed(peer, shm_reason_name(packet.msg.reason));
+		control_failed(peer, "refuses us:", shm_reason_name(packet.msg.reason));
 	} else if (control_attach(peer, &packet)) {
-		control_failed(peer, "its shared memory cannot be used");
+		control_failed(peer, "answers with", "shared memory that cannot be used");
 	} else {
 		peer->incarnation = packet.msg.incarnation;
 		peer->link = packet.msg.link;
@@ -202,12 +214,13 @@ void shm_dial_control_answer(struct shm_peer *peer)
 
 static void bulk_failed(struct shm_peer *peer, const char *why)
 {
-	peer->bulk_greeting = false;
-	shm_channel_close(&peer->bulk);
 	if (why) {
-		shm_link_lost(peer, why);
+		shm_log_peer(peer, LOG_WARNING, "answers our bulk connection", why);
+		shm_link_lost(peer);
 		return;
 	}
+	peer->bulk_greeting = false;
+	shm_channel_close(&peer->bulk);
 	redial_later(peer);
 }
 
@@ -220,16 +233,16 @@ void shm_dial_bulk_answer(struct shm_peer *peer)
 		return;
 	}
 	if (result) {
-		bulk_failed(peer, result == -EPROTO ? "answers in no known way" : NULL);
+		bulk_failed(peer, answer_fault(result));
 		return;
 	}
 	if (packet.msg.kind == SHM_REJECT) {
 		/* The other side has lost the link; a new one is made from the start. */
-		bulk_failed(peer, shm_reason_name(packet.msg.reason));
+		shm_link_lost(peer);
 	} else if (packet.fd_count != 1 ||
 		   shm_channel_attach(&peer->bulk, packet.fds[0], packet.msg.entries,
 				      sizeof(struct shm_bulk_entry))) {
-		bulk_failed(peer, "its shared memory cannot be used");
+		bulk_failed(peer, "with shared memory that cannot be used");
 	} else {
 		shm_link_bulk_up(peer);
 	}
@@ -300,7 +313,7 @@ static void dialler_due(struct shm_peer *peer)
 		dial_control(peer);
 		break;
 	case SHM_GREETING:
-		control_failed(peer, "does not answer");
+		control_failed(peer, "does", "not answer");
 		break;
 	case SHM_JOINING:
 	case SHM_UP:
@@ -330,7 +343,8 @@ static void dialled_due(struct shm_peer *peer)
 		}
 		break;
 	case SHM_JOINING:
-		shm_link_lost(peer, "opened no bulk channel");
+		shm_log_peer(peer, LOG_WARNING, "opened", "no bulk channel in time");
+		shm_link_lost(peer);
 		break;
 	case SHM_GREETING:
 	case SHM_UP:

@@ -78,7 +78,7 @@ static enum shm_reason greet_control(struct shm_peer *peer, int fd, const struct
 
 	if (peer->state != SHM_DOWN) {
 		/* It redialled before we saw it hang up. */
-		shm_link_lost(peer, NULL);
+		shm_link_lost(peer);
 	}
 	shm_link_verdict(peer, packet->msg.incarnation != peer->lost_incarnation);
 	shm_dial_probe_close(peer);
@@ -167,7 +167,7 @@ static void reject_log(struct transport *t, const struct shm_msg *hello, struct 
 		return;
 	}
 	if (peer) {
-		shm_log_peer(peer, LOG_WARNING, shm_reason_name(reason));
+		shm_log_peer(peer, LOG_WARNING, "connection refused:", shm_reason_name(reason));
 	} else if (t->now_ms >= t->guest_log_ms) {
 		t->guest_log_ms = t->now_ms + 1000;
 		shm_log(&t->config, LOG_WARNING, "shm: refused a connection from node %u: %s",

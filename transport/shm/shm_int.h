@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/limits.h"
 #include "shm/shm_msg.h"
@@ -20,7 +21,7 @@
 #define SHM_CONTROL_ENTRIES  64
 #define SHM_BULK_ENTRIES_MAX 65536
 #define SHM_READS_MAX	     64
-#define SHM_GUESTS_MAX	     32
+#define SHM_GUESTS_MAX	     (2 * NODES_MAX)
 #define SHM_ARENA_BYTES	     ((size_t)SHM_CONTROL_ENTRIES * CONTROL_SIZE_MAX)
 #define SHM_NEVER	     UINT64_MAX
 
@@ -163,9 +164,12 @@ struct transport {
 	struct transport_config config;
 	char cluster[SHM_CLUSTER_MAX + 1];
 	char device[SHM_CLUSTER_MAX + 64];
+	uid_t uid; /* as when it was opened: part of every daemon's socket name */
 	int listen_fd, epoll_fd, bell_fd, board_fd;
-	bool rung;   /* our own bell has been rung and not been silenced */
-	bool asleep; /* what our board says */
+	uint64_t
+		accept_ms; /* descriptors ran out: guests are let in again from then on; 0: they are */
+	bool rung;	   /* our own bell has been rung and not been silenced */
+	bool asleep;	   /* what our board says */
 	struct shm_map board;
 	uint64_t now_ms, io_ms;
 	uint64_t next_link, next_serial;

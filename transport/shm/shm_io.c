@@ -3,6 +3,7 @@
 #include "shm/shm_io.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,7 +13,8 @@
 #include "shm/shm_log.h"
 #include "shm/shm_sock.h"
 
-#define SHM_IO_EVENTS 64
+#define SHM_IO_EVENTS	    64
+#define SHM_ACCEPT_PAUSE_MS 200
 
 int shm_io_watch(struct transport *t, int fd, enum shm_socket which, uint32_t index)
 {
@@ -56,15 +58,36 @@ static void guest_admit(struct transport *t, int fd)
 	close(fd);
 }
 
+/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its owner would spin. */
+static void listener_pause(struct transport *t)
+{
+	shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(errno));
+	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
+	t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
+}
+
+static void listener_resume(struct transport *t)
+{
+	if (shm_io_watch(t, t->listen_fd, SHM_SOCKET_LISTEN, 0) == 0) {
+		t->accept_ms = 0;
+	} else {
+		t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
+	}
+}
+
 static void listener_ready(struct transport *t)
 {
 	for (int i = 0; i < SHM_GUESTS_MAX; i++) {
 		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0) {
-			return;
+		if (fd >= 0) {
+			guest_admit(t, fd);
+			continue;
 		}
-		guest_admit(t, fd);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			listener_pause(t);
+		}
+		return;
 	}
 }
 
@@ -82,7 +105,8 @@ static void guest_ready(struct transport *t, uint32_t index)
 		return;
 	}
 	if (result == 0) {
-		if (shm_greet(t, guest->fd, &packet)) {
+		/* One that gave up while we were busy must not replace a link that it has made since. */
+		if (shm_sock_alive(guest->fd) && shm_greet(t, guest->fd, &packet)) {
 			guest->fd = -1;
 		}
 		shm_packet_drop(&packet);
@@ -128,6 +152,9 @@ void shm_io_poll(struct transport *t)
 
 void shm_io_tick(struct transport *t)
 {
+	if (t->accept_ms && t->now_ms >= t->accept_ms) {
+		listener_resume(t);
+	}
 	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
 		if (t->guests[i].fd >= 0 && t->now_ms >= t->guests[i].deadline_ms) {
 			guest_drop(&t->guests[i]);
@@ -137,7 +164,7 @@ void shm_io_tick(struct transport *t)
 
 uint64_t shm_io_deadline_ms(const struct transport *t)
 {
-	uint64_t due_ms = SHM_NEVER;
+	uint64_t due_ms = t->accept_ms ? t->accept_ms : SHM_NEVER;
 
 	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
 		if (t->guests[i].fd >= 0 && t->guests[i].deadline_ms < due_ms) {

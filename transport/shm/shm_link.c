@@ -56,14 +56,11 @@ void shm_link_cut(struct shm_peer *peer)
 	shm_bell_ring(peer->transport);
 }
 
-void shm_link_lost(struct shm_peer *peer, const char *why)
+void shm_link_lost(struct shm_peer *peer)
 {
 	struct transport *t = peer->transport;
 	bool known = peer->state == SHM_UP && !peer->report_up;
 
-	if (why) {
-		shm_log_peer(peer, LOG_WARNING, why);
-	}
 	shm_link_cut(peer);
 	peer->report_up = false;
 	if (known) {
@@ -172,6 +169,9 @@ void shm_link_listen(struct shm_peer *peer)
 		}
 		if (result == -EPROTO) {
 			peer->broken = "sent a malformed message on the control socket";
+		} else if (result == -EMFILE) {
+			peer->broken =
+				"passed descriptors that found no room here (open files limit)";
 		} else if (result) {
 			control_hung(peer);
 		} else {
@@ -190,7 +190,7 @@ static void bulk_listen(struct shm_peer *peer)
 	if (result == 0) {
 		shm_packet_drop(&packet);
 		peer->broken = "spoke on the bulk socket";
-	} else if (result == -EPROTO) {
+	} else if (result == -EPROTO || result == -EMFILE) {
 		peer->broken = "sent a malformed message on the bulk socket";
 	} else if (result != -EAGAIN) {
 		peer->bulk.hung = true;
@@ -232,7 +232,7 @@ static void link_check(struct shm_peer *peer)
 	if (broken) {
 		shm_log(&peer->transport->config, LOG_ERR, "shm: node %u %s: link cut", peer->node,
 			broken);
-		shm_link_lost(peer, NULL);
+		shm_link_lost(peer);
 		/* It misbehaves, so it lives. */
 		shm_link_verdict(peer, false);
 		peer->deadline_ms =
@@ -240,7 +240,7 @@ static void link_check(struct shm_peer *peer)
 		return;
 	}
 	if (peer->control.hung && link_drained(peer)) {
-		shm_link_lost(peer, NULL);
+		shm_link_lost(peer);
 		return;
 	}
 	if (peer->bulk.hung && !peer->control.hung && !shm_bulk_waiting(peer)) {

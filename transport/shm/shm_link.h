@@ -23,8 +23,8 @@ bool shm_link_dying(const struct shm_peer *peer);
 
 /* Returns everything lent, unmaps everything; no report. */
 void shm_link_cut(struct shm_peer *peer);
-/* Cut, with PEER_DOWN to follow if the owner knew the link; why may be NULL. */
-void shm_link_lost(struct shm_peer *peer, const char *why);
+/* Cut, with PEER_DOWN to follow if the owner knew the link. */
+void shm_link_lost(struct shm_peer *peer);
 /* It is known whether the process behind the lost link ended. */
 void shm_link_verdict(struct shm_peer *peer, bool gone);
 /* Both channels work. */

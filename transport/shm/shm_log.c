@@ -19,11 +19,11 @@ void shm_log(const struct transport_config *config, int priority, const char *fo
 	config->log(config->log_ctx, priority, text);
 }
 
-void shm_log_peer(struct shm_peer *peer, int priority, const char *text)
+void shm_log_peer(struct shm_peer *peer, int priority, const char *what, const char *why)
 {
-	if (peer->last_error == text) {
+	if (peer->last_error == why) {
 		return;
 	}
-	peer->last_error = text;
-	shm_log(&peer->transport->config, priority, "shm: node %u: %s", peer->node, text);
+	peer->last_error = why;
+	shm_log(&peer->transport->config, priority, "shm: node %u: %s %s", peer->node, what, why);
 }

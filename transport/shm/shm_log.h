@@ -9,7 +9,7 @@
 
 __attribute__((format(printf, 3, 4))) void shm_log(const struct transport_config *config,
 						   int priority, const char *format, ...);
-/* About one peer; a text that was the last one said about it is not said again. `text` lives for ever. */
-void shm_log_peer(struct shm_peer *peer, int priority, const char *text);
+/* "shm: node N: WHAT WHY"; said once as long as WHY is the same. Both texts live for ever. */
+void shm_log_peer(struct shm_peer *peer, int priority, const char *what, const char *why);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,15 +87,44 @@ int shm_sock_dial(uid_t uid, const char *cluster, uint32_t node, int *fd)
 	return 0;
 }
 
+static bool sock_peer(int fd, struct ucred *peer)
+{
+	socklen_t length = sizeof(*peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &length) == 0 &&
+	       length == sizeof(*peer);
+}
+
 bool shm_sock_trusted(int fd)
 {
 	struct ucred peer;
-	socklen_t length = sizeof(peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) || length != sizeof(peer)) {
-		return false;
+	return sock_peer(fd, &peer) && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+pid_t shm_sock_holder(uid_t uid, const char *cluster, uint32_t node, uid_t *holder_uid)
+{
+	struct sockaddr_un address;
+	socklen_t length = sock_address(&address, uid, cluster, node);
+	struct ucred peer = {.pid = 0};
+	int sock;
+
+	if (sock_new(&sock)) {
+		return 0;
 	}
-	return peer.uid == geteuid() || peer.uid == 0;
+	if (connect(sock, (struct sockaddr *)&address, length) || !sock_peer(sock, &peer)) {
+		peer.pid = 0;
+	}
+	close(sock);
+	*holder_uid = peer.uid;
+	return peer.pid;
+}
+
+bool shm_sock_alive(int fd)
+{
+	struct pollfd hangup = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&hangup, 1, 0) == 0;
 }
 
 int shm_sock_send(int fd, const struct shm_msg *msg, const int *fds, int fd_count)
@@ -153,8 +183,11 @@ int shm_sock_recv(int fd, struct shm_packet *packet)
 		shm_packet_drop(packet);
 		return -ENOTCONN;
 	}
-	if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
-	    shm_msg_decode(bytes, (size_t)size, &packet->msg)) {
+	if (header.msg_flags & MSG_CTRUNC) {
+		shm_packet_drop(packet);
+		return -EMFILE;
+	}
+	if ((header.msg_flags & MSG_TRUNC) || shm_msg_decode(bytes, (size_t)size, &packet->msg)) {
 		shm_packet_drop(packet);
 		return -EPROTO;
 	}

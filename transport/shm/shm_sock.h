@@ -30,10 +30,17 @@ int shm_sock_dial(uid_t uid, const char *cluster, uint32_t node, int *fd);
 /* True when the process at the other end ran under our effective user id, or root's, when it connected or listened. */
 bool shm_sock_trusted(int fd);
 
+/* The process that holds a name or is connected; 0 when it cannot be known. For messages to people. */
+pid_t shm_sock_holder(uid_t uid, const char *cluster, uint32_t node, uid_t *holder_uid);
+
+/* False when the other side has hung up already, whatever it said before. */
+bool shm_sock_alive(int fd);
+
 /* Never blocks. 0, -EAGAIN (queue full), -EPIPE and the like. */
 int shm_sock_send(int fd, const struct shm_msg *msg, const int *fds, int fd_count);
 
-/* 0 with a packet to drop, -EAGAIN, -ENOTCONN when the other side hung up, -EPROTO when it sent what cannot be. */
+/* 0 with a packet to drop, -EAGAIN, -ENOTCONN when the other side hung up, -EPROTO when it sent what cannot be, -EMFILE when
+ * descriptors that it passed were lost: too many for a message, or for this process. */
 int shm_sock_recv(int fd, struct shm_packet *packet);
 void shm_packet_drop(struct shm_packet *packet);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -618,6 +619,48 @@ static void guests__that_stay_silent_are_dropped(void **state)
 	nobody_noticed(scene);
 }
 
+/* No descriptor is left to let a guest in: the victim waits, without spinning, and goes on when there is one. */
+static void guest__without_a_descriptor_for_it_waits(void **state)
+{
+	struct scene *scene = *state;
+	struct rlimit limit, none;
+	struct shm_packet packet;
+	int fd = impostor_dial(&scene->impostor);
+	uint64_t until_ms = end_now_ms() + 500;
+	uint32_t turns = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	while (ends_step(RUN_ENDS(&scene->victim), 1, until_ms)) {
+		turns++;
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(turns >= 2 && turns <= 20);
+	assert_int_equal(impostor_hear(&scene->impostor, fd, &packet), -ENOTCONN);
+	close(fd);
+	impostor_link(&scene->impostor);
+	nobody_noticed(scene);
+}
+
+/* A hello whose sender has given up meanwhile must not cost the link that there is. */
+static void guest__that_gave_up_replaces_nothing(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_msg hello;
+	int fd;
+
+	impostor_link(&scene->impostor);
+	hello = impostor_hello(&scene->impostor, SHM_CONTROL);
+	fd = impostor_dial(&scene->impostor);
+	assert_int_equal(shm_sock_send(fd, &hello, NULL, 0), 0);
+	close(fd);
+	run_for(100, &scene->victim);
+	assert_int_equal(scene->victim.links[1].downs, 0);
+	assert_int_equal(scene->victim.links[1].ups, 1);
+}
+
 /* In the child: as an ordinary user, straight to the victim's socket. 0 when it was turned away without a word. */
 static int stranger(const struct sockaddr_un *address, socklen_t length,
 		    const struct shm_msg *hello)
@@ -819,6 +862,8 @@ static const struct CMUnitTest tests[] = {
 	scene_test(greeting__without_bulk_ends),
 	scene_test(guest__that_says_nonsense_is_dropped),
 	scene_test(guests__that_stay_silent_are_dropped),
+	scene_test(guest__without_a_descriptor_for_it_waits),
+	scene_test(guest__that_gave_up_replaces_nothing),
 	scene_test(guest__of_another_user_is_turned_away),
 	scene_test(answer__is_awaited_no_longer_than_allowed),
 	scene_test(answer__none_at_all),

@@ -285,9 +285,13 @@ static void open__says_who_has_the_name(void **state)
 					  .bulk_depth = 4,
 					  .connect_timeout_ms = 300,
 					  .log = say};
+	char process[64];
 
 	assert_int_equal(opens(config), -EADDRINUSE);
 	assert_non_null(strstr(said, "node 1"));
+	snprintf(process, sizeof(process), "process %d of user %u", (int)getpid(),
+		 (unsigned)geteuid());
+	assert_non_null(strstr(said, process));
 	assert_non_null(strstr(said, end_cluster()));
 }
 

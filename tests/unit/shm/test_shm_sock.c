@@ -224,6 +224,7 @@ static void sock_recv__keeps_no_descriptor_of_a_refused_message(void **state)
 			shm_packet_drop(&packet);
 		} else {
 			assert_true(count > SHM_PACKET_FDS_MAX);
+			assert_int_equal(packet.fd_count, 0);
 		}
 		assert_int_equal(open_descriptors(), before);
 	}
@@ -245,6 +246,34 @@ static void sock_send__says_when_it_cannot(void **state)
 	close(fds[1]);
 	assert_true(shm_sock_send(fds[0], &wake, NULL, 0) < 0);
 	close(fds[0]);
+}
+
+static void sock_alive__sees_a_hang_up_behind_what_was_said(void **state)
+{
+	struct shm_msg wake = {.kind = SHM_WAKE};
+	int fds[2];
+
+	(void)state;
+	pair_of_sockets(fds);
+	assert_true(shm_sock_alive(fds[0]));
+	assert_int_equal(shm_sock_send(fds[1], &wake, NULL, 0), 0);
+	assert_true(shm_sock_alive(fds[0]));
+	close(fds[1]);
+	assert_false(shm_sock_alive(fds[0]));
+	close(fds[0]);
+}
+
+static void sock_holder__is_who_listens(void **state)
+{
+	uid_t uid = (uid_t)-1;
+	int listener;
+
+	(void)state;
+	assert_int_equal(shm_sock_holder(geteuid(), cluster, 7, &uid), 0);
+	assert_int_equal(shm_sock_listen(geteuid(), cluster, 7, &listener), 0);
+	assert_int_equal(shm_sock_holder(geteuid(), cluster, 7, &uid), getpid());
+	assert_int_equal(uid, geteuid());
+	close(listener);
 }
 
 static void sock_trusted__knows_its_own_user(void **state)
@@ -275,6 +304,8 @@ int main(void)
 		cmocka_unit_test(sock_recv__refuses_nonsense),
 		cmocka_unit_test(sock_recv__keeps_no_descriptor_of_a_refused_message),
 		cmocka_unit_test(sock_send__says_when_it_cannot),
+		cmocka_unit_test(sock_alive__sees_a_hang_up_behind_what_was_said),
+		cmocka_unit_test(sock_holder__is_who_listens),
 		cmocka_unit_test(sock_trusted__knows_its_own_user),
 	};
 
