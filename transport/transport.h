@@ -7,6 +7,9 @@
  * Each channel delivers in order, exactly once, while it lives. When a channel breaks, the outcome of what was under way is
  * unknown: the bulk tail is sent again after redial (receivers recognise repetitions by sequence number), control messages are not.
  *
+ * A link is, for its owner, what polled events say: from the moment it breaks until `poll` has returned the next PEER_UP, sends and READs
+ * answer -ENOTCONN, so that nothing said on one link (where a payload can be read) is ever acted on over another.
+ *
  * Pull style: `poll` returns a bounded batch of events; `fd` becomes readable when there may be some; `next_deadline_ms` says when to
  * call without that. No transport calls its owner. One thread owns a transport; no call blocks.
  *

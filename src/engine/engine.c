@@ -200,6 +200,7 @@ static void peer_down(struct engine *engine, const struct transport_event *event
 	engine_log(engine, LOG_NOTICE, "link to node %u is down%s", event->node,
 		   event->gone ? ": its daemon has ended" : "");
 	nodeset_del(&engine->linked, event->node);
+	engine_pull_link_lost(engine, event->node);
 	engine_ring_event(engine, &ring);
 }
 
@@ -317,6 +318,7 @@ void engine_peer_remove(struct engine *engine, uint32_t node)
 	engine->ops->peer_fence(engine->transport, node);
 	engine->ops->peer_remove(engine->transport, node);
 	nodeset_del(&engine->linked, node);
+	engine_pull_link_lost(engine, node);
 	engine_ring_event(engine, &down);
 }
 

@@ -68,7 +68,8 @@ struct engine_config {
 		eager_size_bytes; /* payloads up to this travel inside frames; larger ones are announced and pulled */
 	uint32_t
 		copy_size_bytes; /* payloads up to this are copied into the frame (packing); above, gathered from send memory */
-	uint64_t ring_seq; /* last persisted */
+	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
+	uint64_t ring_seq;	  /* last persisted */
 	uint64_t incarnation;
 };
 

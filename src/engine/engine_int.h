@@ -196,6 +196,7 @@ void engine_pull_read_done(struct engine *engine, const struct transport_event *
 void engine_pull_pump(struct engine *engine);
 /* Forgets every pull for another ring than `ring`. */
 void engine_pull_forget_others(struct engine *engine, struct ringid ring);
+void engine_pull_link_lost(struct engine *engine, uint32_t node);
 void engine_pull_fini(struct engine *engine);
 
 /* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */

@@ -124,11 +124,18 @@ static void settle(struct engine *engine, struct pull *pull)
 	}
 }
 
+static uint32_t read_size(const struct engine *engine)
+{
+	uint32_t wanted = engine->config.read_size_bytes;
+
+	return wanted == 0 || wanted > READ_SIZE_MAX ? READ_SIZE_MAX : wanted;
+}
+
 static bool read_next(struct engine *engine, struct pull *pull)
 {
 	uint64_t left = pull->announce.size - pull->asked;
 	struct transport_seg into = {TRANSPORT_REGION_SLAB,
-				     left < READ_SIZE_MAX ? (uint32_t)left : READ_SIZE_MAX,
+				     left < read_size(engine) ? (uint32_t)left : read_size(engine),
 				     pull->into->offset + pull->asked};
 	int err = engine->ops->read(engine->transport, pull->node, pull->announce.key,
 				    pull->announce.offset + pull->asked, &into,
@@ -214,6 +221,18 @@ void engine_pull_forget_others(struct engine *engine, struct ringid ring)
 
 		if (!ringid_equal(pull->info.ring, ring)) {
 			pull->cancelled = true;
+		}
+	}
+}
+
+/* What the peer announced holds for the link it was announced on: once that has gone, its memory may hold something else. */
+void engine_pull_link_lost(struct engine *engine, uint32_t node)
+{
+	list_for_each(it, &engine->pulls) {
+		struct pull *pull = list_entry(it, struct pull, link);
+
+		if (pull->node == node) {
+			pull->failed = true;
 		}
 	}
 }

@@ -27,6 +27,7 @@ static void refuse(struct engine *engine, const struct transport_event *event, c
 	engine_log(engine, LOG_ERR, "node %u sent a malformed frame (%s): its link is cut",
 		   event->node, reason);
 	engine_post_slot(engine, event->slot);
+	engine_pull_link_lost(engine, event->node);
 	engine->ops->peer_fence(engine->transport, event->node);
 	engine_ring_event(engine, &down);
 }

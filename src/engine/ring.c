@@ -64,6 +64,7 @@ static void fence(struct engine *engine, uint32_t node)
 {
 	engine_log(engine, LOG_NOTICE, "node %u is not a member any more: its link is cut", node);
 	nodeset_del(&engine->linked, node);
+	engine_pull_link_lost(engine, node);
 	engine->ops->peer_fence(engine->transport, node);
 }
 

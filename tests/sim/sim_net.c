@@ -80,6 +80,7 @@ struct transport {
 	uint32_t *slots; /* posted, a ring */
 	uint32_t slots_head, slots_count;
 	bool peer[SIM_NODES_MAX + 1];
+	uint64_t seen_epoch[SIM_NODES_MAX + 1]; /* of the link whose PEER_UP the owner has polled */
 	struct queue control, bulk;
 	struct queued_event *last; /* whose bytes are borrowed */
 	struct list reads;
@@ -397,20 +398,26 @@ static uint64_t incarnation_of(const struct sim *sim, uint32_t node)
 	return sim->net->nodes[node]->config.incarnation;
 }
 
+static void push_up(struct sim *sim, uint32_t node, uint32_t peer, uint64_t epoch)
+{
+	struct transport_event event = {.kind = TRANSPORT_PEER_UP,
+					.node = peer,
+					.cookie = epoch,
+					.incarnation = incarnation_of(sim, peer)};
+
+	push(sim, node, CONTROL, &event, NULL);
+}
+
 static void link_up(struct sim *sim, uint32_t a, uint32_t b)
 {
 	struct link *link = link_of(sim, a, b);
-	struct transport_event up_a = {
-		.kind = TRANSPORT_PEER_UP, .node = b, .incarnation = incarnation_of(sim, b)};
-	struct transport_event up_b = {
-		.kind = TRANSPORT_PEER_UP, .node = a, .incarnation = incarnation_of(sim, a)};
 
 	link->up = true;
 	link->bulk_up = true;
 	link->epoch++;
 	link->bulk_epoch++;
-	push(sim, a, CONTROL, &up_a, NULL);
-	push(sim, b, CONTROL, &up_b, NULL);
+	push_up(sim, a, b, link->epoch);
+	push_up(sim, b, a, link->epoch);
 }
 
 static void dialled(struct sim *sim, uint32_t a, uint64_t b)
@@ -680,6 +687,9 @@ static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event
 	t->last = NULL;
 	if (event) {
 		t->last = event;
+		if (event->event.kind == TRANSPORT_PEER_UP) {
+			t->seen_epoch[event->event.node] = event->event.cookie;
+		}
 		events[count++] = event->event;
 	}
 	while (count < max && count < 16 && (event = pop(&t->bulk))) {
@@ -741,10 +751,16 @@ static void net_peer_fence(struct transport *t, uint32_t node)
 	}
 }
 
+/* The link that the owner knows of, and no later one. */
 static bool linked(struct transport *t, uint32_t node)
 {
-	return node >= 1 && node <= t->sim->node_count && node != t->node &&
-	       link_of(t->sim, t->node, node)->up;
+	const struct link *link;
+
+	if (node < 1 || node > t->sim->node_count || node == t->node) {
+		return false;
+	}
+	link = link_of(t->sim, t->node, node);
+	return link->up && link->epoch == t->seen_epoch[node];
 }
 
 static int net_send_control(struct transport *t, uint32_t node, const void *bytes, size_t size)

@@ -17,6 +17,7 @@
 #define EXTENTS	    (4u * 1024 * 1024)
 #define EAGER_SIZE  3584u
 #define COPY_SIZE   256u
+#define READ_SIZE   16384u
 
 struct host_ctx {
 	struct sim *sim;
@@ -260,6 +261,7 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .extent_bytes = EXTENTS},
 		.eager_size_bytes = EAGER_SIZE,
 		.copy_size_bytes = COPY_SIZE,
+		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,
 		.incarnation = sim_random(sim),
 	};

@@ -138,6 +138,10 @@ static bool settled(struct sim *sim, char *why, size_t size)
 		if (!sim_node_quiet(node, why, size)) {
 			return false;
 		}
+		if (!engine_may_send(node->engine)) {
+			snprintf(why, size, "the groups of node %u are not active", id);
+			return false;
+		}
 	}
 	return true;
 }
