@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# Into the background: the command returns when the sockets are there, and with the exit code of a start that
+# fails. systemd is told when the first ring is there. Nothing is left in /dev/shm, even after a kill.
+set -u
+# shellcheck source=tests/system/ring.sh
+. "$(dirname "$0")/ring.sh"
+# shellcheck source=tests/system/daemon_lib.sh
+. "$(dirname "$0")/daemon_lib.sh"
+
+coronetd=$ring_build/coronetd
+conf=$work/one.conf
+cat >"$conf" <<END
+totem {
+	version: 2
+	cluster_name: background-$$
+	transport: shm
+}
+nodelist {
+	node {
+		nodeid: 7
+	}
+}
+logging {
+	to_syslog: no
+	to_logfile: yes
+	logfile: $work/log
+}
+END
+
+shm_before=$(ls /dev/shm)
+
+# A relative path must mean the same after the daemon has left its directory.
+cd "$work" || exit 99
+run 0 "$coronetd" -c one.conf --run-dir run
+[ -S "$work/run/cpg.sock" ] || fail "returned before the socket was there"
+pid=$(cat "$work/run/coronetd.pid")
+! gone "$pid" || fail "coronetd.pid names $pid, which does not run"
+[ "$(readlink "/proc/$pid/cwd")" = / ] || fail "keeps its working directory"
+[ "$(readlink "/proc/$pid/fd/2")" = /dev/null ] || fail "keeps its terminal"
+
+run 18 "$coronetd" -c one.conf --run-dir run
+says "a daemon runs here already, process $pid"
+
+until_true 10 grep -q "ready: clients may connect" "$work/log" || fail "no ring: $(cat "$work/log")"
+kill -HUP "$pid"
+until_true 10 grep -q "reload: done" "$work/log" || fail "no reload: $(cat "$work/log")"
+
+# A log file that was moved away is made anew by a reload.
+mv "$work/log" "$work/log.1"
+kill -HUP "$pid"
+until_true 10 grep -qs "reload: done" "$work/log" || fail "the log file is not opened again"
+
+kill -USR2 "$pid"
+until_true 10 test -s "$work/run/blackbox" || fail "no flight recording"
+grep -q "state: operational" "$work/log" || fail "no state in the log"
+if command -v qb-blackbox >/dev/null; then
+	qb-blackbox "$work/run/blackbox" >"$work/recording" 2>&1
+	grep -q "ready: clients may connect" "$work/recording" || fail "the recording has no lines"
+fi
+
+kill -TERM "$pid"
+until_true 5 gone "$pid" || fail "does not stop"
+[ ! -e "$work/run/coronetd.pid" ] && [ ! -e "$work/run/cpg.sock" ] || fail "left: $(ls "$work/run")"
+
+# A crash writes the recording.
+rm -f "$work/run/blackbox"
+run 0 "$coronetd" -c one.conf --run-dir run
+pid=$(cat "$work/run/coronetd.pid")
+kill -ABRT "$pid"
+until_true 10 gone "$pid" || fail "survives SIGABRT"
+[ -s "$work/run/blackbox" ] || fail "no flight recording after a crash"
+
+run 0 "$coronetd" -c one.conf --run-dir run
+pid=$(cat "$work/run/coronetd.pid")
+kill -KILL "$pid"
+until_true 10 gone "$pid" || fail "survives SIGKILL"
+shm_after=$(ls /dev/shm)
+[ "$shm_before" = "$shm_after" ] || case $shm_after in
+*coronet*) fail "left in /dev/shm: $shm_after" ;;
+esac
+echo "background, reload, recorder, leftovers: in order"
