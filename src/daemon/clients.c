@@ -105,13 +105,14 @@ static void client_close(struct client *client)
 	log_end(client);
 	unwatch(client);
 	if (client->state == CLIENT_OPEN && !client->hung_up) {
-		client_rescue(client);
+		client_move_all(client);
 	}
 	ipc_close(&client->request_fd);
 	ipc_close(&client->event_fd);
 	ipc_close(&client->side_fd);
 	forget(client);
 	client->state = CLIENT_CLOSED;
+	client_set_hungry(client, false);
 	client_events_close(client);
 	client_chunks_close(client);
 	client_regions_close(client);
@@ -209,6 +210,11 @@ bool clients_turn(struct clients *clients)
 	return arm(clients) || more;
 }
 
+uint64_t clients_next_deadline_ms(const struct clients *clients)
+{
+	return clients->relieve_at_ms;
+}
+
 static int check_config(const struct clients_config *config)
 {
 	return config->connections_max == 0 || config->connections_max > PG_CLIENTS_MAX ||
@@ -224,6 +230,7 @@ static void set_up(struct clients *clients, const struct clients_config *config,
 	clients->loop = *loop;
 	clients->engine = engine;
 	clients->listener = clients->spare_fd = -1;
+	clients->relieve_at_ms = UINT64_MAX;
 	list_init(&clients->all);
 	list_init(&clients->active);
 	list_init(&clients->closed);

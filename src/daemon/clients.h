@@ -58,6 +58,8 @@ void clients_free(struct clients **clients);
 
 /* Call after every turn of the engine and after every round of callbacks. True: there is more to do at once. */
 bool clients_turn(struct clients *clients);
+/* When to call clients_turn if nothing else happens before; UINT64_MAX: no need. Changes with every turn. */
+uint64_t clients_next_deadline_ms(const struct clients *clients);
 
 /* For the host callbacks of struct engine_host with the same names. NULL is accepted: then there is nobody to tell. */
 void clients_deliver(struct clients *clients, const struct engine_delivery *delivery);

@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 
+#define COPY_AT_ONCE_MAX_BYTES 65536u
+
 struct event *client_event_new(struct client *client, enum ipc_event_kind kind, uint64_t data_size)
 {
 	struct event *event = malloc(sizeof(*event) + data_size);
@@ -17,6 +19,7 @@ struct event *client_event_new(struct client *client, enum ipc_event_kind kind, 
 	}
 	memset(event, 0, sizeof(*event));
 	list_init(&event->link);
+	list_init(&event->held);
 	event->head.kind = (uint16_t)kind;
 	event->data_size = data_size;
 	return event;
@@ -25,7 +28,8 @@ struct event *client_event_new(struct client *client, enum ipc_event_kind kind, 
 void client_event_free(struct client *client, struct event *event)
 {
 	list_remove(&event->link);
-	client_release(client, event);
+	client_let_go(client, event);
+	client_unspill(client, event);
 	free(event);
 }
 
@@ -87,26 +91,37 @@ static const uint8_t *payload_of(const struct engine_delivery *delivery)
 	return body->bytes + (delivery->offset - body->offset);
 }
 
+/* Inline, by reference, or from a copy. Only small ones are copied here, where the ring waits for us. */
+static bool place_payload(struct client *client, struct event *event,
+			  const struct engine_delivery *delivery)
+{
+	if (event->head.kind == IPC_EVENT_INLINE) {
+		memcpy(event->data + delivery->group->length, payload_of(delivery), delivery->size);
+		client->clients->stats.inlined++;
+		return true;
+	}
+	if (delivery->size > COPY_AT_ONCE_MAX_BYTES || client_may_hold(client, delivery->body)) {
+		client_hold(client, event, delivery->body);
+		event->queued_at_ms = clients_now(client->clients);
+		return true;
+	}
+	return client_spill(client, event, payload_of(delivery));
+}
+
 void clients_deliver(struct clients *clients, const struct engine_delivery *delivery)
 {
 	struct client *client = open_client(clients, delivery->client);
-	bool inlined = client && delivery->size <= clients->config.inline_max_bytes;
 	struct event *event;
 
 	if (!client) {
 		return;
 	}
-	event = message_event(client, delivery, inlined);
+	event = message_event(client, delivery, delivery->size <= clients->config.inline_max_bytes);
 	if (!event) {
 		return;
 	}
-	clients->stats.inlined += inlined;
-	if (delivery->size > 0 && inlined) {
-		memcpy(event->data + delivery->group->length, payload_of(delivery), delivery->size);
-	} else if (delivery->size > 0 && client_may_hold(client, delivery->body)) {
-		client_hold(client, event, delivery->body);
-	} else if (delivery->size > 0 && client_spill(client, event, payload_of(delivery))) {
-		free(event);
+	if (delivery->size > 0 && !place_payload(client, event, delivery)) {
+		client_event_free(client, event);
 		return;
 	}
 	tell(client, event);

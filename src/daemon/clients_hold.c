@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Clients keep bodies until they have read them, but never so many that the ring could run out of memory. What is beyond is copied out.
+/* Clients keep bodies until they have read them, but never so many that the ring could run out of
+ * memory. Their share:
  *
- * slots     together at most an eighth of all: the engine builds its own frames in a quarter
- * extents   together at most half
- * send      of each region at most half, or for large messages half of what a client may have
- * and one client at most half of the slots' share. Bodies that several clients keep count once. */
+ * slots     an eighth of all: the engine builds its own frames in a quarter
+ * extents   half
+ * send      half of each region, or for large messages half of what a client may have
+ *
+ * and one client at most half of the slots' share. Bodies that several clients keep count once. Beyond
+ * the share small payloads are copied at once, large ones after a while (clients_relieve.c). */
 #include "daemon/clients_int.h"
 
 #include <string.h>
@@ -15,7 +18,6 @@
 #define EXTENTS_SHARE 2
 /* Large messages have regions of their own, where half of the region is never enough. */
 #define COMMON_REGION_MAX_BYTES (4u * 1024 * 1024)
-#define RELIEF_PER_TURN_BYTES	(8u * 1024 * 1024)
 
 static uint32_t slots_max(const struct clients *clients)
 {
@@ -27,22 +29,23 @@ static uint64_t extents_max(const struct clients *clients)
 	return clients->config.slab_config.extent_bytes / EXTENTS_SHARE;
 }
 
-static bool region_has_room(const struct clients *clients, const struct body *body)
+static uint64_t region_max(const struct clients *clients, const struct region *region)
 {
-	const struct region *region = clients->regions[body->region];
-	uint64_t room = region->memory.size / 2;
+	return region->memory.size > COMMON_REGION_MAX_BYTES ? clients->config.send_max_bytes / 2
+							     : region->memory.size / 2;
+}
 
-	if (region->memory.size > COMMON_REGION_MAX_BYTES) {
-		room = clients->config.send_max_bytes / 2;
-	}
-	return region->pinned_bytes + body->size <= room;
+static bool region_pressed(const struct clients *clients, const struct region *region)
+{
+	return region->pinned_bytes > region_max(clients, region);
 }
 
 bool client_may_hold(const struct client *client, const struct body *body)
 {
 	const struct clients *clients = client->clients;
+	const struct region *region;
 
-	if (client->held >= slots_max(clients) / 2 + 1) {
+	if (client->held_count > slots_max(clients) / 2) {
 		return false;
 	}
 	if (body->holds[HOLD_CLIENT] > 0) {
@@ -54,9 +57,20 @@ bool client_may_hold(const struct client *client, const struct body *body)
 	case BODY_EXTENT:
 		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
 	case BODY_SEND:
-		return region_has_room(clients, body);
+		region = clients->regions[body->region];
+		return region->pinned_bytes + body->size <= region_max(clients, region);
 	}
 	return false;
+}
+
+static void count_region(struct clients *clients, struct region *region, uint64_t bytes)
+{
+	bool before = region_pressed(clients, region);
+
+	clients->pinned_send_bytes += bytes;
+	region->pinned_bytes += bytes;
+	clients->pressed_regions += region_pressed(clients, region);
+	clients->pressed_regions -= before;
 }
 
 static void count(struct clients *clients, const struct body *body, bool more)
@@ -71,8 +85,7 @@ static void count(struct clients *clients, const struct body *body, bool more)
 		clients->pinned_extent_bytes += bytes;
 		return;
 	case BODY_SEND:
-		clients->pinned_send_bytes += bytes;
-		clients->regions[body->region]->pinned_bytes += bytes;
+		count_region(clients, clients->regions[body->region], bytes);
 		return;
 	}
 }
@@ -84,40 +97,24 @@ void client_hold(struct client *client, struct event *event, struct body *body)
 	}
 	body_hold(body, HOLD_CLIENT);
 	event->body = body;
-	client->held++;
+	list_append(&client->held, &event->held);
+	client->held_count++;
 }
 
-void client_release(struct client *client, struct event *event)
+void client_let_go(struct client *client, struct event *event)
 {
 	struct body *body = event->body;
 
-	if (event->chunk) {
-		client->spilled_bytes -= event->head.length;
-		chunk_drop(event->chunk);
-		event->chunk = NULL;
-	}
 	if (!body) {
 		return;
 	}
 	event->body = NULL;
-	client->held--;
+	list_remove(&event->held);
+	client->held_count--;
 	if (body->holds[HOLD_CLIENT] == 1) {
 		count(client->clients, body, false);
 	}
 	body_drop(body, HOLD_CLIENT);
-}
-
-bool clients_pressed(const struct clients *clients)
-{
-	return clients->pinned_slots > slots_max(clients) / 4 * 3 ||
-	       clients->pinned_extent_bytes > extents_max(clients) / 4 * 3;
-}
-
-bool clients_short(const struct clients *clients)
-{
-	return clients->pinned_slots > slots_max(clients) / 2 ||
-	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
-	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
 }
 
 const uint8_t *client_payload(const struct event *event)
@@ -129,38 +126,44 @@ const uint8_t *client_payload(const struct event *event)
 	return body->bytes + (event->head.offset - body->offset);
 }
 
-/* Oldest first. What is in the ring stays: the client may be reading it. */
-static uint64_t relieve(struct client *client, uint64_t budget)
+static bool slots_pressed(const struct clients *clients)
 {
-	uint64_t copied = 0;
-
-	list_for_each(it, &client->queue) {
-		struct event *event = list_entry(it, struct event, link);
-
-		if (copied >= budget || client->doom) {
-			break;
-		}
-		if (event->body && !client_spill(client, event, client_payload(event))) {
-			copied += event->head.length;
-		}
-	}
-	return copied;
+	return clients->pinned_slots > slots_max(clients) / 4 * 3;
 }
 
-bool clients_relieve(struct clients *clients)
+static bool extents_pressed(const struct clients *clients)
 {
-	uint64_t budget = RELIEF_PER_TURN_BYTES;
+	return clients->pinned_extent_bytes > extents_max(clients);
+}
 
-	if (!clients_pressed(clients)) {
-		return false;
-	}
-	list_for_each(it, &clients->active) {
-		uint64_t copied = relieve(list_entry(it, struct client, active), budget);
+/* Who says it has none left may be right although less than its share is kept: it may lie badly. */
+static bool send_pressed(const struct clients *clients, const struct region *region)
+{
+	return region_pressed(clients, region) || (region->client && region->client->hungry);
+}
 
-		if (copied >= budget) {
-			return true;
-		}
-		budget -= copied;
+bool clients_pressed_by(const struct clients *clients, const struct body *body)
+{
+	switch (body->home) {
+	case BODY_SLOT:
+		return slots_pressed(clients);
+	case BODY_EXTENT:
+		return extents_pressed(clients);
+	case BODY_SEND:
+		return send_pressed(clients, clients->regions[body->region]);
 	}
 	return false;
+}
+
+bool clients_pressed(const struct clients *clients)
+{
+	return slots_pressed(clients) || extents_pressed(clients) || clients->pressed_regions > 0 ||
+	       clients->hungry > 0;
+}
+
+bool clients_short(const struct clients *clients)
+{
+	return clients->pinned_slots > slots_max(clients) / 2 ||
+	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
+	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
 }

@@ -44,11 +44,16 @@ struct chunk {
 /* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds memory. */
 struct event {
 	struct list link;
+	struct list held; /* in its client's, while it holds a body */
 	struct ipc_event head;
 	struct body *body;   /* held, or NULL */
-	struct chunk *chunk; /* where it was copied to, or NULL */
-	uint64_t end;	     /* position in the ring behind it */
-	uint64_t at;	     /* bytes of data that are in the ring already */
+	struct chunk *chunk; /* where it was or is being copied to, or NULL */
+	uint64_t chunk_offset;
+	uint64_t copied; /* bytes */
+	uint64_t queued_at_ms;
+	uint64_t end;	   /* position in the ring behind it; 0: it is not there yet */
+	bool by_reference; /* went into the ring with a body */
+	uint64_t at;	   /* bytes of data that are in the ring already */
 	uint64_t data_size;
 	uint8_t data[]; /* group and inline payload; or lists */
 };
@@ -73,6 +78,7 @@ struct client {
 	uint32_t lent; /* messages whose memory the engine has */
 	bool stalled;  /* the engine had no room */
 	bool unread;   /* more in the ring than one turn takes */
+	bool hungry;   /* it has no send memory left, says it */
 	struct list regions;
 	uint64_t regions_size;
 	uint32_t regions_count;
@@ -88,10 +94,12 @@ struct client {
 	struct list in_ring;
 	uint64_t queued_bytes; /* of our memory */
 	uint64_t spilled_bytes;
-	uint32_t held;	    /* bodies, queued or in the ring */
-	uint32_t ring_held; /* bodies in the ring */
+	struct list held; /* events that hold a body, oldest first */
+	uint32_t held_count;
+	uint32_t ring_held; /* records that went into the ring with a body */
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
+	uint64_t moves;
 	bool side_full;	  /* an announcement waits for room in the side socket */
 	bool signal_full; /* a byte waits for room in the event socket */
 	struct list chunks;
@@ -117,6 +125,9 @@ struct clients {
 	uint32_t pinned_slots;	      /* slots that clients keep */
 	uint64_t pinned_extent_bytes; /* extents likewise */
 	uint64_t pinned_send_bytes;   /* send memory likewise */
+	uint32_t hungry;	      /* clients that say they wait for send memory */
+	uint32_t pressed_regions;     /* send regions of which too much is kept */
+	uint64_t relieve_at_ms; /* when some kept body will have been waited for long enough */
 	struct clients_stats stats;
 };
 
@@ -151,6 +162,7 @@ void client_query(struct client *client, const struct ipc_request *request);
 /* clients_send.c */
 /* Gives the engine what it takes, a bounded number at a time. */
 void client_sends_pump(struct client *client);
+void client_set_hungry(struct client *client, bool hungry);
 /* Everything published so far, or -1 when the client claims the impossible (it is doomed then). */
 int64_t client_sends_published(struct client *client);
 
@@ -162,6 +174,7 @@ struct region *client_region(const struct client *client, uint64_t serial);
 void client_regions_close(struct client *client);
 /* Tells the client of memory that events will name. 0; -EAGAIN: later; else it cannot be told. */
 int client_announce(struct client *client, uint64_t serial, const struct ipc_memory *memory);
+int client_announce_chunk(struct client *client, struct chunk *chunk);
 /* The same for send memory; once per client. */
 int client_announce_region(struct client *client, const struct region *region);
 
@@ -180,28 +193,33 @@ void client_take_back(struct client *client);
 bool client_events_arm(struct client *client, bool urgent);
 void client_side_ready(void *client, short revents);
 
-/* clients_hold.c: bodies that clients keep, and what may not be kept */
+/* clients_hold.c: bodies that clients keep, and how many they may */
 void client_hold(struct client *client, struct event *event, struct body *body);
-void client_release(struct client *client, struct event *event);
+/* Lets go of the body, keeps a copy that was made. */
+void client_let_go(struct client *client, struct event *event);
 /* Where this process sees the payload of a message event that holds a body. */
 const uint8_t *client_payload(const struct event *event);
-/* False: this payload has to be copied out at once. */
+/* False: a small payload has to be copied at once. */
 bool client_may_hold(const struct client *client, const struct body *body);
-/* Most of what clients may keep is kept: queued messages should be copied out. */
+/* Too much of the memory that this body lies in is kept. */
+bool clients_pressed_by(const struct clients *clients, const struct body *body);
 bool clients_pressed(const struct clients *clients);
 /* It is time to know what was read: some message may be waiting for that memory. */
 bool clients_short(const struct clients *clients);
-/* Copies queued messages out while there is pressure, a bounded amount at a time. True: there is more to copy. */
+
+/* clients_relieve.c: copies what stands in the way of the ring */
+/* A bounded amount at a time. True: there is more to copy now. */
 bool clients_relieve(struct clients *clients);
+/* The connection is ended by us: what stands in its ring is saved for a program that lives on. */
+void client_move_all(struct client *client);
 
-/* clients_rescue.c: copies what the ring points at, for a program that lives on, before it is used
- * anew */
-void client_rescue(struct client *client);
-
-/* clients_spill.c */
-/* Moves the event's payload into memory of the client's own. -ENOMEM and what memfd_create(2) said. */
-int client_spill(struct client *client, struct event *event, const void *payload);
-void chunk_drop(struct chunk *chunk);
+/* clients_spill.c: memory of a client's own, and what is in it */
+/* Copies a whole payload. False: there is no memory, and the client is doomed. */
+bool client_spill(struct client *client, struct event *event, const void *payload);
+/* Room for the payload of an event; its bytes are the caller's to copy. */
+bool client_spill_begin(struct client *client, struct event *event);
+void client_spill_done(struct client *client, struct event *event);
+void client_unspill(struct client *client, struct event *event);
 void client_chunks_close(struct client *client);
 
 #endif

@@ -191,7 +191,7 @@ void client_regions_close(struct client *client)
 
 int client_announce(struct client *client, uint64_t serial, const struct ipc_memory *memory)
 {
-	struct ipc_region announced = {.region = serial, .size = memory->size};
+	struct ipc_side announced = {.region = serial, .size = memory->size};
 	struct ipc_fds fds = {.count = 1};
 	int fd = ipc_memory_open_readonly(memory);
 	int err;
@@ -215,6 +215,17 @@ int client_announce_region(struct client *client, const struct region *region)
 		if (!err) {
 			set_known(client, region->id, true);
 		}
+	}
+	return err;
+}
+
+int client_announce_chunk(struct client *client, struct chunk *chunk)
+{
+	int err = 0;
+
+	if (!chunk->announced) {
+		err = client_announce(client, chunk->serial, &chunk->memory);
+		chunk->announced = err == 0;
 	}
 	return err;
 }

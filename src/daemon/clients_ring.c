@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Events from the queue into the ring, and what was read out of it again.
  *
- * Only so many bodies stand in the ring of one client: what is there cannot be copied out any more, as the client may be reading it. */
+ * Only so many bodies come into the ring of one client: moving one away from there takes a packet in
+ * the side socket, which a client that sleeps does not empty. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>
@@ -25,9 +26,8 @@ static void watch_side(struct client *client, short events)
 }
 
 /* PUSH_LATER also when the client is doomed. */
-static enum push announced(struct client *client, struct event *event, int err)
+static enum push announced(struct client *client, int err)
 {
-	(void)event;
 	if (!err) {
 		return PUSHED;
 	}
@@ -40,32 +40,17 @@ static enum push announced(struct client *client, struct event *event, int err)
 	return PUSH_LATER;
 }
 
-static enum push announce_chunk(struct client *client, struct event *event)
-{
-	struct chunk *chunk = event->chunk;
-	enum push result = PUSHED;
-
-	if (!chunk->announced) {
-		result = announced(client, event,
-				   client_announce(client, chunk->serial, &chunk->memory));
-		chunk->announced = result == PUSHED;
-	}
-	return result;
-}
-
 static enum push announce_body(struct client *client, struct event *event)
 {
 	const struct region *region;
-	enum push result;
 
 	if (event->body->home != BODY_SEND) {
 		event->head.region = IPC_REGION_SLAB;
 		return PUSHED;
 	}
 	region = client->clients->regions[event->body->region];
-	result = announced(client, event, client_announce_region(client, region));
 	event->head.region = region->serial;
-	return result;
+	return announced(client, client_announce_region(client, region));
 }
 
 static bool may_stand_in_ring(const struct client *client, const struct event *event)
@@ -83,11 +68,11 @@ static enum push push_message(struct client *client, struct event *event)
 	if (!ipc_events_room(&client->writer, event->head.data_size)) {
 		return PUSH_LATER;
 	}
-	if (event->chunk) {
-		result = announce_chunk(client, event);
-	} else if (event->body) {
+	if (event->body) {
 		result = may_stand_in_ring(client, event) ? announce_body(client, event)
 							  : PUSH_LATER;
+	} else if (event->chunk) {
+		result = announced(client, client_announce_chunk(client, event->chunk));
 	}
 	if (result == PUSHED) {
 		ipc_events_write(&client->writer, &event->head, event->data);
@@ -133,6 +118,7 @@ static void pushed(struct client *client, struct event *event)
 	client->queued_bytes -= sizeof(*event) + event->data_size;
 	event->end = client->writer.written;
 	if (event->body) {
+		event->by_reference = true;
 		client->ring_held++;
 		client->ring_held_bytes += event->head.length;
 	}
@@ -206,7 +192,7 @@ void client_take_back(struct client *client)
 		if (event->end > client->writer.consumed) {
 			return;
 		}
-		if (event->body) {
+		if (event->by_reference) {
 			client->ring_held--;
 			client->ring_held_bytes -= event->head.length;
 		}

@@ -121,11 +121,19 @@ static void sleep_or_not(struct client *client)
 	}
 }
 
+void client_set_hungry(struct client *client, bool hungry)
+{
+	client->clients->hungry += hungry;
+	client->clients->hungry -= client->hungry;
+	client->hungry = hungry;
+}
+
 void client_sends_pump(struct client *client)
 {
 	int64_t published = client_sends_published(client);
 	int budget = SENDS_PER_TURN;
 
+	client_set_hungry(client, ipc_load(&ipc_indexes(client->shared.base)->sends_hungry) != 0);
 	if (published < 0 || (client->stalled && !engine_may_send(client->clients->engine))) {
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Spill: messages that a slow client has not read are copied into memory of its own, chunk by chunk, so that the slab and the senders get
- * theirs back. A client that leaves too much there is disconnected. */
+/* Spill: memory of a slow client's own, chunk by chunk, where messages go that it has not read, so that
+ * the slab and the senders get theirs back. A client that leaves too much there is disconnected. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>
@@ -14,9 +14,18 @@ static uint64_t aligned(uint64_t size)
 	return (size + 63) & ~63ull;
 }
 
+/* The more there is, the larger they get: every chunk takes a packet in the side socket. */
+static uint64_t chunk_size(const struct client *client, uint64_t size)
+{
+	uint64_t whole = client->spilled_bytes / 4;
+
+	whole = whole > CHUNK_SIZE_BYTES ? whole : CHUNK_SIZE_BYTES;
+	return whole > size ? whole : size;
+}
+
 static int chunk_new(struct client *client, uint64_t size, struct chunk **out)
 {
-	uint64_t whole = size > CHUNK_SIZE_BYTES ? size : CHUNK_SIZE_BYTES;
+	uint64_t whole = chunk_size(client, size);
 	struct chunk *chunk = calloc(1, sizeof(*chunk));
 	int err;
 
@@ -67,54 +76,75 @@ static void tell_gone(struct client *client, uint64_t serial)
 	}
 }
 
-void chunk_drop(struct chunk *chunk)
+static void chunk_drop(struct chunk *chunk)
 {
 	struct client *client = chunk->client;
 	bool announced = chunk->announced;
 	uint64_t serial = chunk->serial;
 
-	if (--chunk->live > 0 || client->state == CLIENT_CLOSED) {
+	if (--chunk->live > 0) {
 		return;
 	}
 	chunk_free(chunk);
-	if (announced) {
+	if (announced && client->state != CLIENT_CLOSED) {
 		tell_gone(client, serial);
 	}
 }
 
-static void count(struct client *client, uint64_t size)
+void client_unspill(struct client *client, struct event *event)
 {
-	client->spilled_bytes += size;
-	client->clients->stats.spilled++;
-	client->clients->stats.spilled_bytes += size;
-	if (client->spilled_bytes + client->queued_bytes >
-	    client->clients->config.queue_max_bytes) {
-		client_doom(client, "it does not read its messages: client_queue_max is exceeded");
+	if (event->chunk) {
+		client->spilled_bytes -= event->head.length;
+		chunk_drop(event->chunk);
+		event->chunk = NULL;
 	}
 }
 
-int client_spill(struct client *client, struct event *event, const void *payload)
+bool client_spill_begin(struct client *client, struct event *event)
 {
+	const struct clients *clients = client->clients;
 	uint64_t size = event->head.length;
 	struct chunk *chunk;
-	int err = chunk_take(client, size, &chunk);
 
-	if (err) {
+	if (chunk_take(client, size, &chunk)) {
 		client_doom(client, "no memory for the messages that it does not read");
-		return err;
+		return false;
 	}
-	memcpy((uint8_t *)chunk->memory.base + chunk->used, payload, size);
-	client_release(client, event);
 	event->chunk = chunk;
-	event->head.region = chunk->serial;
-	event->head.offset = chunk->used;
+	event->chunk_offset = chunk->used;
+	event->copied = 0;
 	chunk->used += aligned(size);
 	if (chunk->used > chunk->memory.size) {
 		chunk->used = chunk->memory.size;
 	}
 	chunk->live++;
-	count(client, size);
-	return 0;
+	client->spilled_bytes += size;
+	if (client->spilled_bytes + client->queued_bytes > clients->config.queue_max_bytes) {
+		client_doom(client, "it does not read its messages: client_queue_max is exceeded");
+	}
+	return true;
+}
+
+void client_spill_done(struct client *client, struct event *event)
+{
+	client_let_go(client, event);
+	event->head.region = event->chunk->serial;
+	event->head.offset = event->chunk_offset;
+	event->head.flags |= IPC_EVENT_STAYS;
+	client->clients->stats.spilled++;
+	client->clients->stats.spilled_bytes += event->head.length;
+}
+
+bool client_spill(struct client *client, struct event *event, const void *payload)
+{
+	if (!client_spill_begin(client, event)) {
+		return false;
+	}
+	memcpy((uint8_t *)event->chunk->memory.base + event->chunk_offset, payload,
+	       event->head.length);
+	event->copied = event->head.length;
+	client_spill_done(client, event);
+	return true;
 }
 
 void client_chunks_close(struct client *client)

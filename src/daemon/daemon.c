@@ -62,7 +62,9 @@ static void settle(void *ctx)
 {
 	struct daemon *daemon = ctx;
 	bool more = clients_turn(daemon->clients);
-	uint64_t deadline_ms = engine_next_deadline_ms(daemon->engine);
+	uint64_t engine_ms = engine_next_deadline_ms(daemon->engine);
+	uint64_t clients_ms = clients_next_deadline_ms(daemon->clients);
+	uint64_t deadline_ms = engine_ms < clients_ms ? engine_ms : clients_ms;
 
 	tell_ready(daemon);
 	finish_if_stopped(daemon);

@@ -5,7 +5,7 @@
  * Three sockets per connection:
  *   request  SOCK_SEQPACKET: one struct ipc_request there, one struct ipc_reply (with data and descriptors) back
  *   event    SOCK_STREAM, the descriptor that programs poll: one byte daemon -> client while events wait; nothing else, ever
- *   side     SOCK_SEQPACKET: daemon -> client struct ipc_region with a descriptor; client -> daemon one-byte bells */
+ *   side     SOCK_SEQPACKET: struct ipc_side daemon -> client; one-byte bells client -> daemon */
 #ifndef CORONET_IPC_H
 #define CORONET_IPC_H
 
@@ -73,11 +73,22 @@ struct ipc_welcome {
 	uint64_t slab_size; /* bytes */
 };
 
-/* On the side socket, with one descriptor: the memory that events call `region` from now on. */
-struct ipc_region {
+/* On the side socket, daemon -> client. With a descriptor: the memory that events call `region` from
+ * now on, `size` bytes. Without: the payload of the record that ends at `end` has moved to `offset`
+ * of `region`.
+ *
+ * A payload moves when it is needed for the ring, or when the daemon ends the connection. First it is
+ * copied, then this packet is sent, then events_moved grows, and only then the old place is used anew.
+ * So a client that has copied a payload looks at events_moved, and if that has grown, for packets. */
+struct ipc_side {
 	uint64_t region;
-	uint64_t size; /* bytes */
+	uint64_t size;
+	uint64_t end;
+	uint64_t offset;
 };
+
+/* The connection has ended: what has not moved is lost. */
+#define IPC_MOVED_END UINT64_MAX
 
 /* --- Shared memory ------------------------------------------------------------------------------ */
 
@@ -88,17 +99,18 @@ struct ipc_line {
 };
 
 /* Signalled: the daemon turns it on when a byte is on its way, the client off to get the next.
- * Closed: what records point at may be used anew; see struct ipc_rescue. */
+ * Moved: see struct ipc_side. */
 struct ipc_indexes {
-	struct ipc_line sends_published;       /* client: descriptors written, ever */
-	struct ipc_line sends_taken;	       /* daemon: descriptors read, ever */
-	struct ipc_line sends_asleep;	       /* daemon 1: bell wanted; client 0: rung */
+	struct ipc_line sends_published; /* client: descriptors written, ever */
+	struct ipc_line sends_taken;	 /* daemon: descriptors read, ever */
+	struct ipc_line sends_asleep;	 /* daemon 1: bell wanted; client 0: rung */
+	struct ipc_line sends_hungry;	 /* client 1: waits for send memory; 0: has got some */
 	struct ipc_line completions_published; /* daemon: tokens written, ever */
 	struct ipc_line events_published;      /* daemon: bytes written, ever */
 	struct ipc_line events_consumed;       /* client: bytes read, ever */
 	struct ipc_line events_signalled;      /* both */
 	struct ipc_line events_wake_at;	       /* daemon: bell wanted here; UINT64_MAX: never */
-	struct ipc_line events_closed;	       /* daemon: 1 */
+	struct ipc_line events_moved;	       /* daemon: payloads moved, ever; IPC_MOVED_END */
 };
 
 /* A message in send memory. */
@@ -149,26 +161,13 @@ struct ipc_event {
 	uint64_t offset; /* MESSAGE: in the region; CONFCHG, TOTEM: of this part in the whole */
 	uint64_t length; /* MESSAGE, INLINE: of the payload; CONFCHG, TOTEM: of the whole */
 	uint32_t data_size;
-	uint32_t zero;
+	uint32_t flags;
 };
+#define IPC_EVENT_STAYS 1u /* MESSAGE: the payload is in memory that is used for nothing else */
 _Static_assert(sizeof(struct ipc_event) == 48, "shared layout");
 
 /* Data of one record at most; longer events come in parts. */
 #define IPC_EVENT_DATA_MAX 16384u
-
-/* When the daemon ends a connection, messages in the ring that were not read are copied here, and
- * the copy is announced under this number before events_closed is set. Followed by `count` places,
- * ascending, and the payloads. */
-#define IPC_REGION_RESCUE UINT64_MAX
-
-struct ipc_rescue {
-	uint64_t count;
-};
-
-struct ipc_rescued {
-	uint64_t end;	 /* position in the ring behind the record */
-	uint64_t offset; /* of the payload, from the struct ipc_rescue */
-};
 
 /* Followed by member, left and joined addresses. */
 struct ipc_confchg {

@@ -36,12 +36,11 @@ static inline uint64_t ipc_exchange(struct ipc_line *line, uint64_t value)
 	return __atomic_exchange_n(&line->value, value, __ATOMIC_SEQ_CST);
 }
 
-/* Whether memory that was read before this call may have been used anew meanwhile: no earlier
- * read is ordered behind it. */
-static inline bool ipc_events_closed(void *shared)
+/* How many payloads have moved: if no more than before, what was read before this call was still in
+ * place. No earlier read is ordered behind it. */
+static inline uint64_t ipc_events_moved(void *shared)
 {
-	return __atomic_fetch_add(&ipc_indexes(shared)->events_closed.value, 0, __ATOMIC_ACQ_REL) !=
-	       0;
+	return __atomic_fetch_add(&ipc_indexes(shared)->events_moved.value, 0, __ATOMIC_ACQ_REL);
 }
 
 static inline struct ipc_send *ipc_send_at(void *shared, uint64_t index)

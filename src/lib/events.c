@@ -18,6 +18,7 @@ void events_init(struct events *events)
 {
 	pthread_mutex_init(&events->lock, NULL);
 	list_init(&events->regions);
+	list_init(&events->moves);
 }
 
 void events_fini(struct events *events)
@@ -67,9 +68,12 @@ static struct scratch *scratch_take(struct events *events, uint64_t size)
 
 static void consume(struct instance *instance, const struct ipc_event *event)
 {
-	if (ipc_events_consume(&instance->events.reader, event)) {
+	struct events *events = &instance->events;
+
+	if (ipc_events_consume(&events->reader, event)) {
 		instance_bell(instance);
 	}
+	region_map_forget_moves(events, events->reader.read);
 }
 
 /* After the end of the connection a message may be out of reach: then there is nothing left but to
@@ -79,7 +83,7 @@ static enum next as_next(struct instance *instance, int err)
 	if (err == -ENOMEM) {
 		return NEXT_NO_MEMORY;
 	}
-	return ipc_events_closed(instance->shared) ? NEXT_GONE : NEXT_CORRUPT;
+	return ipc_events_moved(instance->shared) == IPC_MOVED_END ? NEXT_GONE : NEXT_CORRUPT;
 }
 
 /* A message's payload, wherever it is. */
@@ -94,23 +98,21 @@ static int find_payload(struct instance *instance, const struct ipc_event *event
 	return event->length > event->data_size - event->group_size ? -EBADMSG : 0;
 }
 
-/* The daemon keeps the payload in place until the record is consumed or the connection ended. In
- * the second case it has been rescued. */
+/* The daemon keeps the payload in place until the record is consumed, unless it has to move it. */
 static int copy_payload(struct instance *instance, const struct ipc_event *event,
 			const uint8_t *payload, void *to)
 {
 	uint64_t end = instance->events.reader.read + event->size;
-	int err;
+	int moved = 0;
 
 	memcpy(to, payload, event->length);
-	if (event->kind != IPC_EVENT_MESSAGE || !ipc_events_closed(instance->shared)) {
-		return 0;
+	if (event->kind == IPC_EVENT_MESSAGE && !(event->flags & IPC_EVENT_STAYS)) {
+		moved = region_map_moved(instance, end, event->length, &payload);
 	}
-	err = region_map_rescued(instance, end, event->length, &payload);
-	if (!err) {
+	if (moved > 0) {
 		memcpy(to, payload, event->length);
 	}
-	return err;
+	return moved < 0 ? moved : 0;
 }
 
 static int take_payload(struct instance *instance, const struct ipc_event *event,

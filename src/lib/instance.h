@@ -30,6 +30,14 @@ struct region_map {
 	uint64_t size;
 };
 
+/* Where the payload of a record is now. */
+struct payload_move {
+	struct list link;
+	uint64_t end; /* the record's */
+	uint64_t region;
+	uint64_t offset;
+};
+
 struct events {
 	pthread_mutex_t lock;
 	struct ipc_event_reader reader;
@@ -37,6 +45,8 @@ struct events {
 	const uint8_t *slab;
 	uint64_t slab_size;
 	struct list regions;
+	struct list moves;
+	uint64_t moves_seen; /* value of events_moved */
 	struct scratch *spare;
 	struct scratch *partial; /* an event of which the last part has not come */
 	uint64_t partial_size;
@@ -62,6 +72,7 @@ struct sending {
 	struct lent *lent;
 	uint32_t lent_free; /* + 1; 0: none */
 	uint64_t checked_at_ms;
+	bool hungry; /* the last attempt found no memory, and the daemon knows */
 };
 
 struct zcbs {

@@ -20,7 +20,7 @@ static struct region_map *lookup(struct events *events, uint64_t region)
 	return NULL;
 }
 
-static int map_announced(struct events *events, const struct ipc_region *announced, int fd)
+static int map_announced(struct events *events, const struct ipc_side *announced, int fd)
 {
 	struct region_map *map = malloc(sizeof(*map));
 	void *base;
@@ -40,27 +40,48 @@ static int map_announced(struct events *events, const struct ipc_region *announc
 	return 0;
 }
 
-/* The packet is looked at before it is taken: when this process has no descriptor or address space left, it must not be lost. */
-static int map_next(struct instance *instance)
+static int note_move(struct events *events, const struct ipc_side *moved)
 {
-	struct ipc_region announced;
+	struct payload_move *move = malloc(sizeof(*move));
+
+	if (!move) {
+		return -ENOMEM;
+	}
+	*move = (struct payload_move){
+		.end = moved->end, .region = moved->region, .offset = moved->offset};
+	list_append(&events->moves, &move->link);
+	return 0;
+}
+
+/* The packet is looked at before it is taken: when this process has no descriptor or address space
+ * left, it must not be lost. -EAGAIN: there is none. */
+static int take_packet(struct instance *instance)
+{
+	struct ipc_side packet;
 	struct ipc_fds fds = {0};
-	int size = ipc_receive_packet(instance->side_fd, &announced, sizeof(announced), &fds,
+	int size = ipc_receive_packet(instance->side_fd, &packet, sizeof(packet), &fds,
 				      MSG_PEEK | MSG_DONTWAIT);
 	int err;
 
 	if (size == -EMSGSIZE) {
 		return -ENOMEM;
 	}
-	if (size != (int)sizeof(announced) || fds.count != 1) {
+	if (size < 0) {
+		return size;
+	}
+	if (size == 0) {
+		return -EAGAIN;
+	}
+	if (size != (int)sizeof(packet) || fds.count > 1) {
 		ipc_close_fds(&fds);
 		return -EBADMSG;
 	}
-	err = map_announced(&instance->events, &announced, fds.fd[0]);
+	err = fds.count == 1 ? map_announced(&instance->events, &packet, fds.fd[0])
+			     : note_move(&instance->events, &packet);
 	ipc_close_fds(&fds);
 	if (!err) {
-		ipc_receive_packet(instance->side_fd, &announced, sizeof(announced), NULL,
-				   MSG_DONTWAIT);
+		ipc_receive_packet(instance->side_fd, &packet, sizeof(packet), &fds, MSG_DONTWAIT);
+		ipc_close_fds(&fds);
 	}
 	return err;
 }
@@ -73,10 +94,10 @@ int region_map_find(struct instance *instance, uint64_t region, uint64_t offset,
 	struct region_map *map = region == IPC_REGION_SLAB ? &slab : lookup(events, region);
 
 	while (!map) {
-		int err = map_next(instance);
+		int err = take_packet(instance);
 
 		if (err) {
-			return err;
+			return err == -ENOMEM ? err : -EBADMSG;
 		}
 		map = lookup(events, region);
 	}
@@ -87,34 +108,48 @@ int region_map_find(struct instance *instance, uint64_t region, uint64_t offset,
 	return 0;
 }
 
-int region_map_rescued(struct instance *instance, uint64_t end, uint64_t size,
-		       const uint8_t **bytes)
+static int take_packets(struct instance *instance)
 {
-	const struct ipc_rescue *rescue;
-	const struct ipc_rescued *places;
-	const uint8_t *start;
-	int err = region_map_find(instance, IPC_REGION_RESCUE, 0, sizeof(*rescue), &start);
+	int err = 0;
+
+	while (!err) {
+		err = take_packet(instance);
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
+int region_map_moved(struct instance *instance, uint64_t end, uint64_t size, const uint8_t **bytes)
+{
+	struct events *events = &instance->events;
+	uint64_t moves = ipc_events_moved(instance->shared);
+	int err = moves == events->moves_seen ? 0 : take_packets(instance);
 
 	if (err) {
 		return err;
 	}
-	rescue = (const struct ipc_rescue *)(const void *)start;
-	if (rescue->count > IPC_EVENT_BYTES) {
-		return -EBADMSG;
-	}
-	err = region_map_find(instance, IPC_REGION_RESCUE, sizeof(*rescue),
-			      rescue->count * sizeof(*places), &start);
-	if (err) {
-		return err;
-	}
-	places = (const struct ipc_rescued *)(const void *)start;
-	for (uint64_t i = 0; i < rescue->count; i++) {
-		if (places[i].end == end) {
-			return region_map_find(instance, IPC_REGION_RESCUE, places[i].offset, size,
-					       bytes);
+	events->moves_seen = moves;
+	list_for_each(it, &events->moves) {
+		struct payload_move *move = list_entry(it, struct payload_move, link);
+
+		if (move->end == end) {
+			err = region_map_find(instance, move->region, move->offset, size, bytes);
+			return err ? err : 1;
 		}
 	}
-	return -EBADMSG;
+	return moves == IPC_MOVED_END ? -EBADMSG : 0;
+}
+
+void region_map_forget_moves(struct events *events, uint64_t position)
+{
+	list_for_each_safe(it, after, &events->moves)
+	{
+		struct payload_move *move = list_entry(it, struct payload_move, link);
+
+		if (move->end <= position) {
+			list_remove(it);
+			free(move);
+		}
+	}
 }
 
 static void drop(struct region_map *map)
@@ -135,6 +170,7 @@ void region_map_drop(struct instance *instance, uint64_t region)
 
 void region_map_fini(struct events *events)
 {
+	region_map_forget_moves(events, UINT64_MAX);
 	list_for_each_safe(it, after, &events->regions)
 	{
 		drop(list_entry(it, struct region_map, link));

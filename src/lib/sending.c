@@ -89,6 +89,15 @@ static void wake_daemon(struct instance *instance)
 	}
 }
 
+/* Members that do not read may keep our memory: the daemon moves what stands in the way. */
+static void tell_hungry(struct instance *instance, bool hungry)
+{
+	if (hungry != instance->sending.hungry) {
+		instance->sending.hungry = hungry;
+		ipc_store(&ipc_indexes(instance->shared)->sends_hungry, hungry);
+	}
+}
+
 /* With the lock held. On success a place in the ring is reserved, and memory unless the message is empty. */
 static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *token)
 {
@@ -106,6 +115,7 @@ static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *to
 		error = CS_ERR_TRY_AGAIN;
 	} else if (size > 0) {
 		error = send_memory_take(instance, size, token);
+		tell_hungry(instance, error == CS_ERR_TRY_AGAIN);
 	}
 	if (error == CS_OK) {
 		sending->reserved++;

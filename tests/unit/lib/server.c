@@ -202,7 +202,9 @@ static void run_ready(struct pollfd *fds, int count)
 
 static int wait_ms(bool more)
 {
-	uint64_t deadline = engine_next_deadline_ms(world.engine);
+	uint64_t engine = engine_next_deadline_ms(world.engine);
+	uint64_t clients = clients_next_deadline_ms(world.clients);
+	uint64_t deadline = engine < clients ? engine : clients;
 	uint64_t now = loop_now(NULL);
 
 	if (more || deadline <= now) {

@@ -43,6 +43,7 @@ struct server_state {
 	uint32_t slots_taken;	/* of the slab */
 	uint64_t extents_taken; /* bytes */
 	uint64_t regions;	/* of send memory that the engine knows */
+	uint64_t waiting;	/* messages of SERVER_REMOTE for which there is no room yet */
 };
 
 /* Starts it in a directory of its own and points CORONET_RUN_DIR there. NULL options: all defaults. */

@@ -85,22 +85,81 @@ static void slots__order_is_kept(void **state)
 	stop_server(&server);
 }
 
-static void extents__a_sleeper_keeps_half(void **state)
+static void wait_for_room(struct server *server)
+{
+	for (int i = 0; i < 2000 && server_state(server).waiting > 0; i++) {
+		poll(NULL, 0, 5);
+	}
+	assert_int_equal(server_state(server).waiting, 0);
+}
+
+static size_t expected_size;
+
+static void check_large(struct program *program)
+{
+	assert_true(program_last_is(program, expected++, expected_size));
+}
+
+static void open_checked(struct program *program, size_t size)
+{
+	program_join(program);
+	expected = 0;
+	expected_size = size;
+	program->hook = check_large;
+}
+
+/* 400 MB for extents of 160 MiB: the ring waits a moment for the sleeper, then goes on without it. */
+static void extents__the_ring_goes_on(void **state)
+{
+	struct server_options options = {.queue_max_bytes = 1024ull * MIB};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	open_checked(&program, 20 * MIB);
+	server_command(server, SERVER_REMOTE, 20, 20 * MIB);
+	assert_true(server_state(server).waiting > 0);
+	wait_for_room(server);
+	assert_true(server_state(server).spilled >= 12);
+	program_wait_messages(&program, 20);
+	program_close(&program);
+	stop_server(&server);
+}
+
+static void extents__a_reader_costs_no_copy(void **state)
 {
 	struct server *server = server_start(NULL);
 	struct program program;
 
 	(void)state;
-	program_join(&program);
-	for (int i = 0; i < 20; i++) {
-		server_command(server, SERVER_REMOTE, 1, 20 * MIB);
-		assert_true(server_state(server).extents_taken <= 80 * MIB);
-		if (i >= 5) {
-			program_wait_messages(&program, i - 4);
-		}
+	open_checked(&program, 60 * MIB);
+	for (int i = 0; i < 6; i++) {
+		server_command(server, SERVER_REMOTE, 1, 60 * MIB);
+		program_wait_messages(&program, i + 1);
 	}
-	program_wait_messages(&program, 20);
-	assert_true(program_last_is(&program, 19, 20 * MIB));
+	assert_int_equal(server_state(server).spilled, 0);
+	program_close(&program);
+	stop_server(&server);
+}
+
+/* The first message stands in the ring when it has to move; it is read from its new place. */
+static void extents__moved_while_in_the_ring(void **state)
+{
+	struct server *server = server_start(NULL);
+	struct program program;
+
+	(void)state;
+	open_checked(&program, 60 * MIB);
+	for (int round = 0; round < 3; round++) {
+		server_command(server, SERVER_REMOTE, 3, 60 * MIB);
+		wait_for_room(server);
+		for (int i = 0; i < 200 && server_state(server).spilled < (uint64_t)round + 1;
+		     i++) {
+			poll(NULL, 0, 10);
+		}
+		assert_true(server_state(server).spilled > (uint64_t)round);
+		program_wait_messages(&program, 3 * round + 3);
+	}
 	program_close(&program);
 	stop_server(&server);
 }
@@ -232,7 +291,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots__a_sleeper_keeps_few),
 		cmocka_unit_test(slots__order_is_kept),
-		cmocka_unit_test(extents__a_sleeper_keeps_half),
+		cmocka_unit_test(extents__the_ring_goes_on),
+		cmocka_unit_test(extents__a_reader_costs_no_copy),
+		cmocka_unit_test(extents__moved_while_in_the_ring),
 		cmocka_unit_test(limit__the_sleeper_is_disconnected),
 		cmocka_unit_test(limit__counts_small_events),
 		cmocka_unit_test(send_memory__the_sender_goes_on),
