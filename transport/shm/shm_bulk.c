@@ -75,7 +75,7 @@ int shm_frame_send(struct shm_peer *peer, const struct transport_seg *segs, int 
 	if (count < 1 || count > FRAME_SEGS_MAX) {
 		return -EMSGSIZE;
 	}
-	if (peer->state != SHM_UP || peer->control.hung || peer->broken) {
+	if (!shm_link_usable(peer)) {
 		return -ENOTCONN;
 	}
 	if (peer->queued - peer->done >= peer->transport->config.bulk_depth) {

@@ -6,6 +6,7 @@
 
 #include "shm/shm_batch.h"
 #include "shm/shm_bell.h"
+#include "shm/shm_link.h"
 #include "shm/shm_channel.h"
 
 static struct shm_control_entry *control_entry(const struct shm_map *map, uint64_t number,
@@ -41,7 +42,7 @@ int shm_control_send(struct shm_peer *peer, const void *bytes, size_t size_bytes
 	if (size_bytes == 0 || size_bytes > CONTROL_SIZE_MAX) {
 		return -EMSGSIZE;
 	}
-	if (peer->state != SHM_UP || channel->hung || peer->broken) {
+	if (!shm_link_usable(peer)) {
 		return -ENOTCONN;
 	}
 	if (!control_has_room(peer)) {

@@ -280,3 +280,9 @@ uint64_t shm_link_deadline_ms(const struct shm_peer *peer)
 	}
 	return earlier(due_ms, peer->read_retry_ms);
 }
+
+bool shm_link_usable(const struct shm_peer *peer)
+{
+	return peer->state == SHM_UP && !peer->control.hung && !peer->broken &&
+	       !peer->report_down && !peer->report_up;
+}

@@ -34,4 +34,7 @@ void shm_link_bulk_lost(struct shm_peer *peer);
 /* Both mails of the control channel are there. */
 void shm_link_join(struct shm_peer *peer);
 
+/* Whether the owner may send and read: the link works, and the owner has heard of it, not only of one before. */
+bool shm_link_usable(const struct shm_peer *peer);
+
 #endif

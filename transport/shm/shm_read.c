@@ -19,7 +19,7 @@ int shm_read_start(struct shm_peer *peer, uint64_t key, uint64_t remote_offset,
 	if (!region || into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
 		return -EINVAL;
 	}
-	if (peer->state != SHM_UP || peer->control.hung || peer->broken) {
+	if (!shm_link_usable(peer)) {
 		return -ENOTCONN;
 	}
 	if (peer->reads_queued - peer->reads_done >= SHM_READS_MAX) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The listening side of connection management: who may connect, and what takes the place of what; see cm.h. */
+#include "verbs/cm.h"
+
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
-
-#include "verbs/cm.h"
 
 #include "verbs/channel.h"
 #include "verbs/control.h"

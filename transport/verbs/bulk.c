@@ -95,7 +95,7 @@ int verbs_bulk_send(struct verbs_peer *peer, const struct transport_seg *segs, i
 	struct frame *frame = &peer->frames[fifo_index(fifo, fifo->count)];
 	int error;
 
-	if (!peer->up) {
+	if (!verbs_peer_usable(peer)) {
 		return -ENOTCONN;
 	}
 	if (count < 1 || count > FRAME_SEGS_MAX) {
@@ -150,7 +150,7 @@ int verbs_bulk_read(struct verbs_peer *peer, uint64_t key, uint64_t remote_offse
 	struct fifo *fifo = &peer->read_fifo;
 	struct read_op read = {.cookie = cookie, .remote_offset = remote_offset};
 
-	if (!peer->up) {
+	if (!verbs_peer_usable(peer)) {
 		return -ENOTCONN;
 	}
 	if (into->size_bytes < 1 || into->size_bytes > READ_SIZE_MAX ||

@@ -219,7 +219,7 @@ int verbs_control_send(struct verbs_peer *peer, const void *bytes, size_t size)
 	if (size < 1 || size > CONTROL_SIZE_MAX) {
 		return -EMSGSIZE;
 	}
-	if (!peer->up || peer->control.state != CHANNEL_READY ||
+	if (!verbs_peer_usable(peer) || peer->control.state != CHANNEL_READY ||
 	    peer->control.broken != BREAK_NONE) {
 		return -ENOTCONN;
 	}

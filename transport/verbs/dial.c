@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The dialling side of connection management: address, route, connect, each under a timer of our own; see cm.h. */
+#include "verbs/cm.h"
+
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>
-
-#include "verbs/cm.h"
 
 #include "verbs/channel.h"
 #include "verbs/control.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A link's way up: connected, greeted, proved, reported; and its timers. See peer.h. */
+#include "verbs/peer.h"
+
 #include <errno.h>
 #include <syslog.h>
-
-#include "verbs/peer.h"
 
 #include "verbs/bulk.h"
 #include "verbs/channel.h"
@@ -57,6 +57,7 @@ static void link_check(struct verbs_peer *peer)
 	verbs_peer_fate(peer, false);
 	verbs_log(t, LOG_INFO, peer->up ? "bulk channel to %s is back" : "link to %s is up",
 		  peer->text);
+	peer->ups_unpolled += peer->up ? 0 : 1;
 	peer->up = true;
 	peer->was_up = true;
 	peer->bulk_reported_down = false;

@@ -149,6 +149,11 @@ static bool keep_event(void *ctx, const struct transport_event *event)
 	return true;
 }
 
+bool verbs_peer_usable(const struct verbs_peer *peer)
+{
+	return peer->up && peer->ups_unpolled == 0;
+}
+
 void verbs_peer_fence(struct transport *t, uint32_t node)
 {
 	struct verbs_peer *peer = verbs_peer_find(t, node);
@@ -158,6 +163,7 @@ void verbs_peer_fence(struct transport *t, uint32_t node)
 	}
 	verbs_peer_end(peer, BREAK_OWNER, false);
 	verbs_queue_filter(&t->queue, keep_event, peer);
+	peer->ups_unpolled = 0;
 	verbs_reap(t);
 	verbs_wake(t);
 }

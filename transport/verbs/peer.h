@@ -41,4 +41,7 @@ void verbs_peer_fate(struct verbs_peer *peer, bool gone);
 /* Makes the descriptor readable: poll has something to do. */
 void verbs_wake(struct transport *t);
 
+/* Whether the owner may send and read: it has heard of this link, not only of one before. */
+bool verbs_peer_usable(const struct verbs_peer *peer);
+
 #endif

@@ -205,6 +205,15 @@ static void wake_adjust(struct transport *t)
 	}
 }
 
+static void owner_knows(struct transport *t, uint32_t node)
+{
+	struct verbs_peer *peer = verbs_peer_find(t, node);
+
+	if (peer && peer->ups_unpolled > 0) {
+		peer->ups_unpolled--;
+	}
+}
+
 static int verbs_poll(struct transport *t, uint64_t now_ms, struct transport_event *events, int max)
 {
 	int count;
@@ -220,6 +229,8 @@ static int verbs_poll(struct transport *t, uint64_t now_ms, struct transport_eve
 	for (int i = 0; i < count; i++) {
 		if (events[i].kind == TRANSPORT_CONTROL) {
 			verbs_control_borrow(t, events[i].slot);
+		} else if (events[i].kind == TRANSPORT_PEER_UP) {
+			owner_knows(t, events[i].node);
 		}
 	}
 	wake_adjust(t);

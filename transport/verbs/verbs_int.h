@@ -138,6 +138,7 @@ struct verbs_peer {
 	bool used;
 	bool dialler; /* we dial it */
 	bool up;      /* PEER_UP reported, or about to be in the queue */
+	uint32_t ups_unpolled; /* until the owner has heard of this link, it cannot mean it */
 	bool bulk_reported_down;
 	bool down_held; /* PEER_DOWN is held back until we know whether the process lives */
 	bool probe_due; /* we do not dial this peer, but ask once whether it lives */
