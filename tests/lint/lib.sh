@@ -19,6 +19,7 @@ complain()
 # finish TEXT: show the faults and end; TEXT says what was looked at when there is none.
 finish()
 {
+	[ -e "$work/faults" ] || exit 99
 	if [ -s "$work/faults" ]; then
 		sort -u "$work/faults"
 		exit 1
