@@ -126,6 +126,7 @@ int verbs_channel_create_qp(struct verbs_channel *channel)
 		channel->peer->flow.inline_max = attr.cap.max_inline_data;
 	}
 	channel->generation++;
+	channel->settled = false;
 	channel->sq_head = 0;
 	channel->sq_count = 0;
 	qp_table_add(t, channel->id->qp->qp_num, channel);

@@ -70,17 +70,11 @@ static int slot_post(struct transport *t, uint32_t slot)
 	return 0;
 }
 
-int verbs_control_grow(struct transport *t, uint8_t index)
+static int chunk_new(struct transport *t, struct control_chunk *chunk)
 {
-	struct control_chunk *chunk = &t->chunks[index];
-	void *memory;
-	int error = 0;
+	void *memory = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-	if (chunk->mr) {
-		return 0;
-	}
-	memory = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (memory == MAP_FAILED) {
 		return -ENOMEM;
 	}
@@ -90,9 +84,18 @@ int verbs_control_grow(struct transport *t, uint8_t index)
 		munmap(memory, CHUNK_BYTES);
 		return -ENOMEM;
 	}
-	chunk->memory = (uint8_t *)memory;
-	for (uint32_t i = 0; i < CONTROL_QUOTA && error == 0; i++) {
-		error = slot_post(t, index * CONTROL_QUOTA + i);
+	chunk->memory = memory;
+	return 0;
+}
+
+int verbs_control_grow(struct transport *t, uint8_t index)
+{
+	struct control_chunk *chunk = &t->chunks[index];
+	int error = chunk->mr ? 0 : chunk_new(t, chunk);
+
+	while (error == 0 && chunk->posted < CONTROL_QUOTA) {
+		error = slot_post(t, index * CONTROL_QUOTA + chunk->posted);
+		chunk->posted += error == 0;
 	}
 	return error;
 }

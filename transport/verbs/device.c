@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,10 @@
 
 /* Every peer may dial both channels at once, and once more before we have looked. */
 #define LISTEN_BACKLOG (4 * NODES_MAX)
+
+/* Patience with an adapter that is to give receive places back, and the one that need not be waited for. */
+#define SETTLE_MS  10
+#define VENDOR_RXE 0xffffff
 
 static int explain_listen(const struct transport *t, int error)
 {
@@ -92,6 +97,10 @@ static int device_check(struct transport *t)
 			  "%s is not an InfiniBand or RoCE device; its reliable "
 			  "connections lack what this transport needs",
 			  name);
+		return -ENODEV;
+	}
+	if (t->attr.max_qp_rd_atom < 1 || t->attr.max_qp_init_rd_atom < 1) {
+		verbs_log(t, LOG_ERR, "%s has no RDMA READ", name);
 		return -ENODEV;
 	}
 	if (t->attr.max_sge < FRAME_SEGS_MAX) {
@@ -268,10 +277,42 @@ void verbs_device_lost(struct transport *t, const char *why)
 	t->dead = true;
 	verbs_log(t, LOG_CRIT, "%s is lost: %s; restart the daemon when it is back", t->device_text,
 		  why);
+	verbs_device_deaf(t);
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		if (t->peers[i] && t->peers[i]->used) {
 			verbs_channel_break(&t->peers[i]->control, BREAK_DEVICE);
 		}
+	}
+}
+
+/* soft-RoCE completes or returns places at once, and never reports the last one (Linux 6.1). */
+static bool device_settles(const struct transport *t, const struct verbs_channel *channel)
+{
+	return t->attr.vendor_id != VENDOR_RXE && channel && channel->id && channel->id->qp &&
+	       channel->state >= CHANNEL_ACCEPTED && !channel->settled;
+}
+
+void verbs_device_settle(struct transport *t, struct verbs_channel *a, struct verbs_channel *b)
+{
+	struct pollfd news = {.fd = t->verbs->async_fd, .events = POLLIN};
+
+	verbs_drain(t);
+	for (int ms = 0; ms < SETTLE_MS && !t->dead; ms++) {
+		if (!device_settles(t, a) && !device_settles(t, b)) {
+			return;
+		}
+		(void)poll(&news, 1, 1);
+		verbs_device_events(t);
+		verbs_drain(t);
+	}
+}
+
+static void qp_settled(struct transport *t, const struct ibv_async_event *event)
+{
+	struct verbs_channel *channel = verbs_channel_by_qp(t, event->element.qp->qp_num);
+
+	if (channel && channel->id->qp == event->element.qp) {
+		channel->settled = true;
 	}
 }
 
@@ -310,12 +351,14 @@ static void async_handle(struct transport *t, const struct ibv_async_event *even
 		verbs_log(t, LOG_NOTICE, "%s: %s (port %d)", t->device_text,
 			  ibv_event_type_str(event->event_type), event->element.port_num);
 		break;
+	case IBV_EVENT_QP_LAST_WQE_REACHED:
+		qp_settled(t, event);
+		break;
 	case IBV_EVENT_COMM_EST:
 	case IBV_EVENT_SQ_DRAINED:
 	case IBV_EVENT_PATH_MIG:
 	case IBV_EVENT_PATH_MIG_ERR:
 	case IBV_EVENT_SRQ_LIMIT_REACHED:
-	case IBV_EVENT_QP_LAST_WQE_REACHED:
 	case IBV_EVENT_WQ_FATAL:
 		break;
 	}

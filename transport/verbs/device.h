@@ -13,6 +13,10 @@ void verbs_device_deaf(struct transport *t);
 /* All peers are gone before. */
 void verbs_device_close(struct transport *t);
 
+/* Waits, a few milliseconds at most, until the adapter has completed every receive place that it had taken for these queue pairs, which are in
+ * error: destroyed before, they would take such places with them. Drains the completion queues. */
+void verbs_device_settle(struct transport *t, struct verbs_channel *a, struct verbs_channel *b);
+
 /* The device's asynchronous events are readable. */
 void verbs_device_events(struct transport *t);
 /* The adapter is of no use any more: every link goes down for good, and the log says why. The owner's calls fail from now on. */

@@ -11,7 +11,7 @@
 
 #include "verbs/bulk.h"
 #include "verbs/channel.h"
-#include "verbs/completion.h"
+#include "verbs/device.h"
 #include "verbs/log.h"
 #include "verbs/timing.h"
 #include "verbs/verbs.h"
@@ -191,13 +191,14 @@ static void schedule(struct verbs_channel *channel, enum break_reason reason, bo
 	    (channel->carried || t->now_ms >= channel->ready_ms + VERBS_BACKOFF_MAX_MS)) {
 		channel->failures = 0;
 	} else if (reason == BREAK_TIMEOUT) {
+		/* Waiting for the answer was pause enough. */
 		channel->timeouts++;
 		channel->failures = 1;
-	} else if (reason != BREAK_STALE || channel->failures >= STALE_TRIES) {
+	} else {
 		channel->failures++;
 	}
-	if (reason == BREAK_STALE && channel->failures < STALE_TRIES) {
-		channel->failures++;
+	channel->stales = reason == BREAK_STALE ? channel->stales + 1 : 0;
+	if (channel->stales > 0 && channel->stales <= STALE_TRIES) {
 		channel->redial_ms = t->now_ms;
 		return;
 	}
@@ -279,7 +280,7 @@ void verbs_peer_end(struct verbs_peer *peer, enum break_reason reason, bool gone
 	verbs_channel_break(&peer->bulk, BREAK_SESSION);
 	verbs_channel_silence(&peer->control);
 	verbs_channel_silence(&peer->bulk);
-	verbs_drain(t);
+	verbs_device_settle(t, &peer->control, &peer->bulk);
 	verbs_channel_destroy(&peer->bulk);
 	verbs_channel_destroy(&peer->control);
 	verbs_bulk_fail(peer, -ECONNRESET);
@@ -298,7 +299,7 @@ void verbs_peer_end_bulk(struct verbs_peer *peer, enum break_reason reason)
 
 	verbs_channel_break(&peer->bulk, reason);
 	verbs_channel_silence(&peer->bulk);
-	verbs_drain(t);
+	verbs_device_settle(t, &peer->bulk, NULL);
 	verbs_channel_destroy(&peer->bulk);
 	verbs_bulk_rewind(peer);
 	schedule(&peer->bulk, reason, was_ready);

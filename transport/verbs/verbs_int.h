@@ -82,6 +82,7 @@ struct verbs_channel {
 	enum break_reason broken;
 	bool probing; /* the id is a probe's, not a channel's */
 	bool initiator;
+	bool settled; /* the adapter has let go of the last receive place it took for this queue pair */
 	struct rdma_cm_id *id;
 	uint16_t generation; /* changes with every queue pair */
 	uint32_t attempt;
@@ -92,6 +93,7 @@ struct verbs_channel {
 	uint64_t progress_ms; /* something last arrived or was acknowledged */
 	uint32_t failures;    /* dials failed in a row */
 	uint32_t timeouts;    /* steps timed out in a row */
+	uint32_t stales;      /* rejections as stale in a row */
 	uint32_t breaks;      /* bulk: breaks in a row without a frame or READ done */
 	bool carried; /* something of the owner's has been acknowledged on this connection */
 
@@ -136,8 +138,8 @@ struct fifo {
 
 struct verbs_peer {
 	bool used;
-	bool dialler; /* we dial it */
-	bool up;      /* PEER_UP reported, or about to be in the queue */
+	bool dialler;	       /* we dial it */
+	bool up;	       /* PEER_UP reported, or about to be in the queue */
 	uint32_t ups_unpolled; /* until the owner has heard of this link, it cannot mean it */
 	bool bulk_reported_down;
 	bool down_held; /* PEER_DOWN is held back until we know whether the process lives */
@@ -178,6 +180,7 @@ struct control_slot {
 struct control_chunk {
 	uint8_t *memory; /* CONTROL_QUOTA receive places, then as many send buffers */
 	struct ibv_mr *mr;
+	uint32_t posted; /* receive places that have been posted at least once */
 };
 
 struct verbs_region {

@@ -25,9 +25,8 @@ const struct transport_event *event_of(const struct bench *b, enum transport_eve
 	return NULL;
 }
 
-int bench_setup(void **state)
+static int bench_open(struct bench *b)
 {
-	struct bench *b = calloc(1, sizeof(*b));
 	struct transport_config config = {
 		.cluster_name = "test",
 		.node = 3,
@@ -43,19 +42,37 @@ int bench_setup(void **state)
 	struct sockaddr_in *addr = (struct sockaddr_in *)&config.addr;
 	uint64_t key;
 
-	fake_reset();
 	addr->sin_family = AF_INET;
 	inet_pton(AF_INET, "10.0.0.3", &addr->sin_addr);
-	b->now_ms = 100000;
-	b->slab = region.base = aligned_alloc(4096, region.size_bytes);
+	region.base = b->slab;
 	if (OPS->open(&config, &b->t) || OPS->region_add(b->t, 0, &region, &key)) {
 		return -1;
 	}
 	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
 		OPS->slot_post(b->t, i);
 	}
-	*state = b;
 	return 0;
+}
+
+int bench_setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	fake_reset();
+	b->now_ms = 100000;
+	b->slab = aligned_alloc(4096, SLOT_COUNT * 8192);
+	*state = b;
+	return bench_open(b);
+}
+
+void bench_reopen(struct bench *b)
+{
+	struct ibv_device_attr attr = fake.attr;
+
+	OPS->close(&b->t);
+	fake_reset();
+	fake.attr = attr;
+	assert_int_equal(bench_open(b), 0);
 }
 
 int bench_teardown(void **state)

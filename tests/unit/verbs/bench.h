@@ -41,6 +41,8 @@ const struct transport_event *event_of(const struct bench *b, enum transport_eve
 
 int bench_setup(void **state);
 int bench_teardown(void **state);
+/* Afresh, with the attributes that fake.attr has now. */
+void bench_reopen(struct bench *b);
 void add_peer(struct bench *b, uint32_t node);
 
 /* A control message arrives on that connection: any bytes, or a right one. */

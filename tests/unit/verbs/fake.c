@@ -373,8 +373,17 @@ int __wrap_ibv_get_async_event(struct ibv_context *verbs, struct ibv_async_event
 int __wrap_ibv_get_async_event(struct ibv_context *verbs, struct ibv_async_event *event)
 {
 	(void)verbs;
+	if (fake.async_count == 0) {
+		return -1;
+	}
+	*event = fake.async[--fake.async_count];
+	return 0;
+}
+
+void __wrap_ibv_ack_async_event(struct ibv_async_event *event);
+void __wrap_ibv_ack_async_event(struct ibv_async_event *event)
+{
 	(void)event;
-	return -1;
 }
 
 /* --- librdmacm ----------------------------------------------------------------------------------- */
@@ -660,7 +669,8 @@ void fake_reset(void)
 	fake.fail_at = -1;
 	fake.fail_errno = ENOMEM;
 	fake.rd_atomic = 16;
-	fake.attr = (struct ibv_device_attr){.max_sge = 32,
+	fake.attr = (struct ibv_device_attr){.vendor_id = 0xffffff, /* soft-RoCE */
+					     .max_sge = 32,
 					     .max_srq_wr = 32768,
 					     .max_qp_wr = 16384,
 					     .max_cqe = 32767,

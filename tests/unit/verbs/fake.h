@@ -60,7 +60,9 @@ struct fake {
 	uint8_t rnr_timer;
 	struct fake_post posts[FAKE_POSTS_MAX];
 	int post_count;
-	int post_errno; /* 0, or what posting a send says */
+	int post_errno;			 /* 0, or what posting a send says */
+	struct ibv_async_event async[4]; /* waiting, last in first out */
+	int async_count;
 
 	char log[8192];
 };

@@ -143,6 +143,9 @@ static void open__refuses_devices_that_cannot(void **state)
 	fake.attr.max_sge = FRAME_SEGS_MAX - 1;
 	assert_int_equal(transport_verbs.open(&config, &t), -ENODEV);
 	fake_reset();
+	fake.attr.max_qp_rd_atom = 0;
+	assert_int_equal(transport_verbs.open(&config, &t), -ENODEV);
+	fake_reset();
 	fake.attr.max_srq_wr = 15;
 	assert_int_equal(transport_verbs.open(&config, &t), -EINVAL);
 	assert_non_null(strstr(fake.log, "16 slots"));

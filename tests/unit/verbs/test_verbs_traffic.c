@@ -311,6 +311,34 @@ static void frames__arrive_in_slots(void **state)
 	assert_int_equal(OPS->slot_post(b->t, 7), 0);
 }
 
+/* An adapter that reports the last receive place: it is waited for, a little, before the queue pair is destroyed. */
+static void loss__waits_for_places_that_the_adapter_still_has(void **state)
+{
+	struct bench *b = *state;
+	struct transport_peer_stats stats;
+
+	fake.attr.vendor_id = 0x2c9;
+	bench_reopen(b);
+	add_peer(b, PEER);
+	link_up_as_dialler(b, THEIRS);
+	fake.async[0] = (struct ibv_async_event){.event_type = IBV_EVENT_QP_LAST_WQE_REACHED};
+	fake.async[1] = fake.async[0];
+	fake.async[0].element.qp = b->control->qp;
+	fake.async[1].element.qp = b->bulk->qp;
+	fake.async_count = 2;
+	fake_cm_event(RDMA_CM_EVENT_DISCONNECTED, b->control, 0, NULL, 0);
+	turn(b, 1);
+	assert_int_equal(fake.async_count, 0);
+	assert_int_equal(OPS->peer_stats(b->t, PEER, &stats), 0);
+	assert_false(stats.up);
+	/* And not for ever. */
+	turn(b, 100);
+	link_up_as_dialler(b, THEIRS);
+	fake_cm_event(RDMA_CM_EVENT_DISCONNECTED, b->control, 0, NULL, 0);
+	turn(b, 1);
+	assert_int_equal(fake.live[FAKE_QP], 0);
+}
+
 static void device_removal__ends_everything_once(void **state)
 {
 	struct bench *b = *state;
@@ -347,6 +375,7 @@ int main(void)
 		bench_test(completions__out_of_order_break_the_channel),
 		bench_test(posting__refused_by_the_adapter_breaks_the_channel),
 		bench_test(frames__arrive_in_slots),
+		bench_test(loss__waits_for_places_that_the_adapter_still_has),
 		bench_test(device_removal__ends_everything_once),
 	};
 
