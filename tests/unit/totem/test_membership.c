@@ -167,6 +167,55 @@ static void totem_step__crash_during_each_state(void **state)
 	}
 }
 
+static bool three_sent_one(struct cluster *cluster)
+{
+	return cluster_status(cluster, 3).frames_sent == 1;
+}
+
+static bool two_sent_one(struct cluster *cluster)
+{
+	return cluster_status(cluster, 2).frames_sent == 1;
+}
+
+static bool two_installed_again(struct cluster *cluster)
+{
+	return cluster_status(cluster, 2).configurations == 2;
+}
+
+/* Node 3 dies, and its only message with it: a gap. Behind it stands a safe message of node 2, which is the first to install the new ring and
+ * delivers its message as safe, because nodes 0 and 1 have said that they have all there is. The same moment it is cut off from them. What
+ * they said is a promise: they deliver the message although node 2, alone on the other side, is none of their companions any more and
+ * there is the gap. */
+static void totem_step__promise_outlives_the_recovery_it_was_made_in(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 600; seed < 630; seed++) {
+		struct cluster *cluster = cluster_new_formed(4, seed);
+		uint32_t lost;
+		uint32_t safe;
+
+		cluster_run_ms(cluster, 300);
+		lost = cluster_submit(cluster, 3, FRAME_AGREED, 0);
+		assert_true(cluster_run_until(cluster, three_sent_one, 10));
+		for (uint32_t i = 0; i < 3; i++) {
+			cluster_lose_bulk(cluster, 3, i);
+		}
+		safe = cluster_submit(cluster, 2, FRAME_SAFE, 0);
+		assert_true(cluster_run_until(cluster, two_sent_one, 10));
+		cluster_crash(cluster, 3);
+		assert_true(cluster_run_until(cluster, two_installed_again, 100));
+		assert_true(cluster_delivered(cluster, 2, safe));
+		cluster_cut(cluster, 0, 2);
+		cluster_cut(cluster, 1, 2);
+		cluster_run_ms(cluster, 5000);
+		assert_int_equal(cluster_status(cluster, 0).members.count, 2);
+		assert_true(cluster_delivered(cluster, 0, safe));
+		assert_true(cluster_delivered(cluster, 1, safe));
+		assert_false(cluster_delivered(cluster, 0, lost));
+		cluster_free(&cluster);
+	}
+}
+
 static void totem_step__leave_is_orderly(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(3, 6);
@@ -435,6 +484,7 @@ int main(void)
 		cmocka_unit_test(totem_step__crashed_node_comes_back),
 		cmocka_unit_test(totem_step__restart_is_a_new_member),
 		cmocka_unit_test(totem_step__crash_during_each_state),
+		cmocka_unit_test(totem_step__promise_outlives_the_recovery_it_was_made_in),
 		cmocka_unit_test(totem_step__leave_is_orderly),
 		cmocka_unit_test(totem_step__partition_delivers_on_each_side_what_is_its_own),
 		cmocka_unit_test(totem_step__rings_merge_with_unstable_messages),
