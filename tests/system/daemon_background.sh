@@ -61,7 +61,7 @@ fi
 
 kill -TERM "$pid"
 until_true 5 gone "$pid" || fail "does not stop"
-[ ! -e "$work/run/coronetd.pid" ] && [ ! -e "$work/run/cpg.sock" ] || fail "left: $(ls "$work/run")"
+nothing_left "$work/run"
 
 # A crash writes the recording.
 rm -f "$work/run/blackbox"

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # Sourced by the tests of the daemon and the tools, after ring.sh: checks that say what they saw.
 
+: "${ring_build:?}"
 work=$(mktemp -d)
 
 # Again after ring_up, which has traps of its own.
@@ -65,6 +66,13 @@ until_true() {
 	done
 }
 
+# nothing_left DIRECTORY: no socket and no lock of a daemon in it.
+nothing_left() {
+	if [ -e "$1/coronetd.pid" ] || [ -e "$1/cpg.sock" ]; then
+		fail "left behind: $(ls "$1")"
+	fi
+}
+
 # logs I TEXT: node I has logged it.
 logs() {
 	grep -qF -e "$2" "$ring_dir/node$1.log"
@@ -84,7 +92,7 @@ node_pid() {
 
 # One fact of node I's status: a number or a word, by its name.
 fact() {
-	node "$1" "$ring_build/coronet-status" --json 2>/dev/null | tr ',{}[]' '\n\n\n\n\n' |
+	node "$1" "$ring_build/coronet-status" --json 2>/dev/null | tr -s ',{}[]' '[\n*]' |
 		sed -n "s/^\"$2\":\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" | head -n 1
 }
 

@@ -108,8 +108,7 @@ second_daemon() {
 	[ "$(cat "$work/run/coronetd.pid")" = "$first" ] || fail "coronetd.pid does not name $first"
 	kill "$first"
 	wait "$first" || fail "SIGTERM: exit status $?"
-	[ ! -e "$work/run/coronetd.pid" ] && [ ! -e "$work/run/cpg.sock" ] ||
-		fail "left behind: $(ls "$work/run")"
+	nothing_left "$work/run"
 }
 
 # One that was killed leaves files behind that must not be in the way.
