@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commit (paper, section 4.3): the commit token goes round twice. On the first rotation each member enters what it has of its old ring; on
+/* Commit (paper: Membership Protocol): the commit token goes round twice. On the first rotation each member enters what it has of its old ring; on
  * the second everybody learns what all have entered. On its third arrival the representative makes the first token of the new ring of it. */
 #include "totem/totem_int.h"
 
@@ -23,6 +23,7 @@ static void commit_forward(struct totem *t)
 {
 	struct control *control = message_new(t, CONTROL_COMMIT);
 
+	check(t->commit.entry[t->next->me].filled && t->next->members.count > 1);
 	t->commit.token_seq++;
 	control->commit = t->commit;
 	token_sent(t, ring_after(t->next), control);
@@ -31,6 +32,7 @@ static void commit_forward(struct totem *t)
 /* From here on the new ring's id may leave this machine: it is durable first. */
 static void commit_begin(struct totem *t, enum totem_reason reason)
 {
+	check(t->state == TOTEM_GATHER && nodeset_has(&t->commit.members, t->config.node));
 	act_persist(t, t->commit.ring.seq);
 	ring_open(t, t->next, t->commit.ring, &t->commit.members);
 	timer_stop(t, TIMER_JOIN);

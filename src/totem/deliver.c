@@ -38,7 +38,7 @@ static void note_seq(struct totem *t, struct ring *ring, uint64_t seq)
 	if (seq > ring->high_seq) {
 		ring->high_seq = seq;
 	}
-	/* Numbered after we passed the token on: it has arrived (paper, section 3: token retransmission). */
+	/* Numbered after we passed the token on: it has arrived (paper, Total Ordering Protocol: token retransmission). */
 	if (ring == turning && seq > t->token.visit_seq) {
 		token_arrived_evidence(t);
 	}
@@ -126,7 +126,7 @@ bool frame_wanted(const struct totem *t, uint32_t from, const struct frame_info 
 	       !t->recovery.united || recovery_wants(&t->recovery, info->seq);
 }
 
-/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member has it (paper, section 3). Then what all have and
+/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member has it (paper: Total Ordering Protocol). Then what all have and
  * we have delivered is let go. */
 void deliver_ready(struct totem *t)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flow control: how many frames a visit may number (paper, section 3: fcc and backlog), and how far numbers may go at all, so that no
+/* Flow control: how many frames a visit may number (paper, Flow Control: fcc and backlog), and how far numbers may go at all, so that no
  * member's receive slots are ever overrun. */
 #include "totem/totem_int.h"
 
@@ -106,6 +106,8 @@ void flow_number(struct totem *t, struct control_token *token, uint32_t count)
 	if (token->seq > ring->high_seq) {
 		ring->high_seq = token->seq;
 	}
+	check(token->seq <= ring->window.released + TOTEM_WINDOW_MAX &&
+	      ring->window.high <= token->seq);
 	t->counters.frames_sent += count;
 	t->token.sent = count;
 	t->token.backlog = backlog->count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gather (paper, section 4.2): nodes tell each other whom they have heard of (proc) and whom they take as failed (fail). Both sets only
+/* Gather (paper: Membership Protocol): nodes tell each other whom they have heard of (proc) and whom they take as failed (fail). Both sets only
  * grow until a ring is installed, so proposals become equal; when those of all that are left are, the lowest id makes the commit token. */
 #include "totem/totem_int.h"
 
@@ -29,6 +29,7 @@ static void agree_alone(struct totem *t)
 void gather_changed(struct totem *t)
 {
 	check(t->state == TOTEM_GATHER);
+	check(!nodeset_has(&t->gather.fail, t->config.node));
 	agree_alone(t);
 	t->gather.changed = true;
 	timer_set(t, TIMER_CONSENSUS, t->config.consensus_ms);
@@ -131,7 +132,7 @@ static bool grudge(const struct totem *t, uint32_t from, const struct control_jo
 	       !nodeset_subset(&ours, &t->gather.fail);
 }
 
-/* Paper, section 4.2, "Join message received" in the gather state. */
+/* Paper, Membership Protocol: a join message in the gather state. */
 static void join_weigh(struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct gather *gather = &t->gather;
@@ -207,6 +208,7 @@ void gather_settle(struct totem *t)
 		join_send(t);
 	}
 	alive = nodeset_subtract(&gather->proc, &gather->fail);
+	check(nodeset_has(&alive, t->config.node) && !ring_exists(t->next));
 	if (t->now_ms >= gather->settle_until_ms && nodeset_subset(&alive, &gather->agreed) &&
 	    alive.id[0] == t->config.node) {
 		commit_create(t, &alive);

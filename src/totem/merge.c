@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Merge (paper, section 4.5): a representative tells linked nodes that are not members of its ring, and who hears of another ring gathers.
+/* Merge (paper: Membership Protocol): a representative tells linked nodes that are not members of its ring, and who hears of another ring gathers.
  * Where links are such that a common ring cannot come about, attempts become rare: each that ends without a node doubles the time until the
  * next with it. */
 #include "totem/totem_int.h"
@@ -24,7 +24,7 @@ void merge_timer(struct totem *t)
 	struct control *control = message_new(t, CONTROL_MERGE);
 	bool any = false;
 
-	check(t->state == TOTEM_OPERATIONAL);
+	check(t->state == TOTEM_OPERATIONAL && t->ring->me == 0);
 	control->ring = t->ring->id;
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		if (!foreign(t, &t->peers[i])) {
@@ -66,6 +66,7 @@ void merge_received(struct totem *t, uint32_t from, struct ringid ring)
 /* A ring has been installed: who took part in the talks and is not in it has cost us an attempt. */
 void merge_judge(struct totem *t)
 {
+	check(t->state == TOTEM_OPERATIONAL);
 	for (uint32_t i = 0; i < t->peer_count; i++) {
 		struct peer *peer = &t->peers[i];
 

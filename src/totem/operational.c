@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Entry into a ring (paper, section 4.4, end): the old ring's messages and the two configurations come out in the order of extended virtual
+/* Entry into a ring (paper: Recovery Protocol, last step): the old ring's messages and the two configurations come out in the order of extended virtual
  * synchrony, nodes left behind are fenced, the new ring takes the old one's place. */
 #include "totem/totem_int.h"
 
@@ -35,6 +35,7 @@ static void swap_rings(struct totem *t)
 {
 	struct ring *old = t->ring;
 
+	check(!ring_exists(old) && ring_exists(t->next));
 	t->ring = t->next;
 	t->next = old;
 	t->capacity_from = 0;

@@ -43,25 +43,25 @@ struct totem_action *act(struct totem *t, enum totem_action_kind kind)
 	return action;
 }
 
+/* A copy: what was said stays as it was until the next step. */
 void act_bytes(struct totem *t, uint32_t to, const uint8_t *bytes, size_t size)
 {
 	struct totem_action *action = act(t, TOTEM_ACT_CONTROL);
 
-	check(size <= CONTROL_SIZE_MAX && to != t->config.node);
+	check(size > 0 && size <= CONTROL_SIZE_MAX && to != t->config.node);
+	check(t->outbox.used + size <= OUTBOX_BYTES);
+	memcpy(t->outbox.bytes + t->outbox.used, bytes, size);
 	action->to = to;
-	action->bytes = bytes;
+	action->bytes = t->outbox.bytes + t->outbox.used;
 	action->size = size;
+	t->outbox.used += size;
 }
 
 void act_control(struct totem *t, uint32_t to, const struct control *control)
 {
-	uint8_t *bytes = t->outbox.bytes + t->outbox.used;
-	size_t size;
+	uint8_t bytes[CONTROL_SIZE_MAX];
 
-	check(t->outbox.used + CONTROL_SIZE_MAX <= OUTBOX_BYTES);
-	size = wire_control_encode(control, bytes);
-	t->outbox.used += size;
-	act_bytes(t, to, bytes, size);
+	act_bytes(t, to, bytes, wire_control_encode(control, bytes));
 }
 
 static void describe(const struct ring *ring, uint64_t seq, struct totem_action *action)

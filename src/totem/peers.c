@@ -73,6 +73,7 @@ static void member_gone(struct totem *t, uint32_t node, enum totem_reason reason
 		}
 		return;
 	}
+	check(node != t->config.node);
 	if (nodeset_has(&ring->members, node)) {
 		gather_enter(t, reason);
 		gather_fail(t, node);

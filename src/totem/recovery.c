@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Recovery (paper, section 4.4): members of the new ring that come from the same old ring make sure that all of them have every message
+/* Recovery (paper: Recovery Protocol): members of the new ring that come from the same old ring make sure that all of them have every message
  * of it that any of them has. Each says what it holds (CONTROL_HAVE); the union of that is wanted; what one lacks it asks of a holder
  * (ask.c). Who has all says so on the token of the new ring; when all have, the ring is installed.
  * Why not by renumbering on the new ring, as the paper does: docs/protocol.md, "Deviations". */
@@ -191,6 +191,7 @@ static void unite(struct totem *t)
 	if (ring_exists(t->ring)) {
 		mark_wanted(t);
 	}
+	check(recovery->asked == 0 && recovery->need <= TOTEM_WINDOW_MAX);
 	if (recovery->need == 0) {
 		recovery_done(t);
 	} else {

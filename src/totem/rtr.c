@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Retransmission requests on the token (paper, section 3: rtr): ranges of numbers, each with the set of members that lack it, so that a
+/* Retransmission requests on the token (paper, Total Ordering Protocol: rtr): ranges of numbers, each with the set of members that lack it, so that a
  * holder resends to those only. A request is served by the first holder that the token meets, and taken off. */
 #include "totem/totem_int.h"
 
@@ -60,7 +60,7 @@ void rtr_serve(struct totem *t, struct control_token *token)
 	struct serving serving = {.budget = t->config.window_size};
 	uint64_t me = 1ull << t->ring->me;
 
-	check(token->rtr_count <= CONTROL_RTR_MAX);
+	check(token->rtr_count <= CONTROL_RTR_MAX && t->state == TOTEM_OPERATIONAL);
 	for (uint32_t i = 0; i < token->rtr_count; i++) {
 		const struct control_range *range = &token->rtr[i];
 
@@ -71,6 +71,7 @@ void rtr_serve(struct totem *t, struct control_token *token)
 			serve_range(t, &serving, range, range->mask & ~me);
 		}
 	}
+	check(serving.count <= CONTROL_RTR_MAX);
 	token->rtr_count = serving.count;
 	for (uint32_t i = 0; i < serving.count; i++) {
 		token->rtr[i] = serving.keep[i];

@@ -23,7 +23,7 @@ static const char *const reason_names[TOTEM_REASONS] = {
 	[TOTEM_REASON_CONTRADICTION] = "the token contradicts the frames that are here",
 };
 
-/* [from][to]: figure 4 of the paper. */
+/* [from][to]: the state diagram of the paper. */
 static const bool legal[TOTEM_STATES][TOTEM_STATES] = {
 	[TOTEM_OPERATIONAL] = {[TOTEM_GATHER] = true},
 	[TOTEM_GATHER] = {[TOTEM_GATHER] = true, [TOTEM_COMMIT] = true},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The regular token (paper, section 3): whoever has it resends what others lack, numbers and sends its own frames, says what it lacks
+/* The regular token (paper: Total Ordering Protocol): whoever has it resends what others lack, numbers and sends its own frames, says what it lacks
  * itself, and passes it on. As in Babay and Amir's accelerated ring the token leaves before the last of the frames that it announces. */
 #include "totem/totem_int.h"
 
@@ -79,7 +79,7 @@ static void keep(struct totem *t, const struct control_token *token)
 	struct token_memory *memory = &t->token;
 	bool idle = t->backlog.count == 0 && ring_all_released(t->ring);
 
-	check(t->state == TOTEM_OPERATIONAL);
+	check(t->state == TOTEM_OPERATIONAL && t->ring->members.count == 1);
 	memory->held = *token;
 	memory->holding = true;
 	memory->resting = idle;
@@ -95,6 +95,7 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	struct token_memory *memory = &t->token;
 	struct control_token *token = &control->token;
 
+	check(token->aru <= token->seq && (token->aru_id == 0) == (token->aru == token->seq));
 	token->token_seq++;
 	memory->token_seq = token->token_seq;
 	memory->visit_seq = token->seq;
@@ -108,7 +109,7 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	}
 }
 
-/* Paper, section 3, the aru rule: lower it to ours; raise it again if we lowered it, or nobody has. */
+/* Paper, Total Ordering Protocol: the aru rule: lower it to ours; raise it again if we lowered it, or nobody has. */
 static void update_aru(const struct totem *t, const struct ring *ring, struct control_token *token)
 {
 	uint64_t ours = ring->window.aru < token->seq ? ring->window.aru : token->seq;
@@ -145,7 +146,7 @@ static uint64_t awaited(const struct totem *t, const struct ring *ring,
 	return mask & ~(1ull << ring->me);
 }
 
-/* Paper, section 3: fail to receive. Here also by the clock, because a ring over RDMA makes thousands of rotations while a large message is
+/* Paper, Membership Protocol: failure to receive. Here also by the clock, because a ring over RDMA makes thousands of rotations while a large message is
  * pulled, and not while those waited for say that they get on. */
 static uint64_t find_stuck(struct totem *t, const struct ring *ring,
 			   const struct control_token *token)
@@ -230,8 +231,9 @@ static void visit_operational(struct totem *t, struct control *control)
 	rtr_request(t, token);
 	update_aru(t, ring, token);
 	flow_promise(t, token);
-	/* Paper, section 3: safe when the token said so on two visits in a row. */
+	/* Paper, Total Ordering Protocol: safe when the token said so on two visits in a row. */
 	ring->safe = both > ring->safe ? both : ring->safe;
+	check(ring->safe <= ring->window.aru);
 	token->idle = stays_idle(t, ring, token, token->idle);
 	forward(t, ring, control);
 	send_range(t, ring, token->seq - after + 1, token->seq);
@@ -306,6 +308,7 @@ static void hold(struct totem *t, const struct control_token *token, uint64_t fo
 {
 	struct token_memory *memory = &t->token;
 
+	check(!memory->holding && turning_ring(t)->me == 0);
 	memory->held = *token;
 	memory->holding = true;
 	memory->resting = memory->idle_visits >= idle_visits_max(t);

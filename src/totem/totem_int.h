@@ -9,7 +9,8 @@
 #include "totem/window.h"
 #include "wire/control.h"
 
-#define RING_SEQ_STEP 4 /* paper, section 4.3: a new ring's sequence is the highest known plus 4 */
+#define RING_SEQ_STEP \
+	4 /* paper, Membership Protocol: a new ring's sequence is the highest known plus 4 */
 /* Idle rotations after which everybody has delivered and released all: two for SAFE (aru of two visits), one to see it. */
 #define IDLE_VISITS_MIN 3
 
@@ -43,7 +44,7 @@ struct ring {
 	uint32_t me;	    /* our index in members */
 	uint64_t high_seq;  /* highest number announced by a token, or sent by us */
 	uint64_t delivered; /* all up to here have been delivered */
-	uint64_t safe;	    /* every member has these: the aru of two visits (paper, section 3) */
+	uint64_t safe;	    /* every member has these: the aru of two visits */
 	struct window window;
 };
 

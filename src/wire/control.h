@@ -39,7 +39,7 @@ enum control_kind {
 };
 #define CONTROL_KINDS 9
 
-/* Gather: the sender's proposal for the membership (paper, section 4.2). */
+/* Gather: the sender's proposal for the membership (paper: Membership Protocol). */
 struct control_join {
 	uint64_t ring_seq; /* highest ring sequence the sender knows */
 	struct nodeset proc;
