@@ -54,7 +54,7 @@ struct frame_head {
 
 struct peer {
 	uint32_t node;
-	bool up;
+	bool up, key_owed;
 	uint64_t incarnation;
 	uint64_t key;
 	uint64_t next_out, acked,
@@ -353,6 +353,7 @@ static void peer_up(struct peer *peer, const struct transport_event *event)
 	peer->up = true;
 	peer->incarnation = event->incarnation;
 	peer->key = 0;
+	peer->key_owed = true;
 	peer->next_out = peer->acked = peer->next_in = peer->told = 0;
 	if (peer->reads_started != peer->reads_done + peer->reads_failed) {
 		complain("READs under way at up", peer, peer->reads_started, peer->reads_done);
@@ -436,9 +437,10 @@ static void work(uint64_t now_ms)
 		if (!peer->up) {
 			continue;
 		}
-		if (peer->key == 0 ||
-		    (ping_ms > 0 && peer->last_ping_ms + (uint64_t)ping_ms <= now_ms)) {
-			(void)tell(peer, MESSAGE_KEY, my_key, 0);
+		if (peer->key_owed && tell(peer, MESSAGE_KEY, my_key, 0) == 0) {
+			peer->key_owed = false;
+		}
+		if (ping_ms > 0 && peer->last_ping_ms + (uint64_t)ping_ms <= now_ms) {
 			(void)tell(peer, MESSAGE_PING, 0, clock_us());
 			peer->last_ping_ms = now_ms;
 		}
@@ -530,18 +532,38 @@ static void summary(void)
 	}
 }
 
-static struct sockaddr_storage parse_addr(char *text)
+static bool parse_ipv6(char *text, struct sockaddr_storage *addr)
 {
-	struct sockaddr_storage addr = {0};
-	struct sockaddr_in *in = (struct sockaddr_in *)&addr;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)addr;
+	char *end = strchr(text, ']');
+
+	if (text[0] != '[' || !end) {
+		return false;
+	}
+	*end = 0;
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = end[1] == ':' ? htons((uint16_t)atoi(end + 2)) : 0;
+	return inet_pton(AF_INET6, text + 1, &in6->sin6_addr) == 1;
+}
+
+static bool parse_ipv4(char *text, struct sockaddr_storage *addr)
+{
+	struct sockaddr_in *in4 = (struct sockaddr_in *)addr;
 	char *colon = strchr(text, ':');
 
 	if (colon) {
 		*colon = 0;
-		in->sin_port = htons((uint16_t)atoi(colon + 1));
+		in4->sin_port = htons((uint16_t)atoi(colon + 1));
 	}
-	in->sin_family = AF_INET;
-	if (inet_pton(AF_INET, text, &in->sin_addr) != 1) {
+	in4->sin_family = AF_INET;
+	return inet_pton(AF_INET, text, &in4->sin_addr) == 1;
+}
+
+static struct sockaddr_storage parse_addr(char *text)
+{
+	struct sockaddr_storage addr = {0};
+
+	if (!parse_ipv6(text, &addr) && !parse_ipv4(text, &addr)) {
 		fprintf(stderr, "verbs_node: '%s' is no address\n", text);
 		exit(2);
 	}
