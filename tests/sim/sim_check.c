@@ -570,6 +570,9 @@ static uint64_t view_index(struct sim *sim, const struct cpg_address *members, u
 {
 	struct view view = {.count = count};
 
+	if (count == 0) {
+		return 0;
+	}
 	for (size_t i = sim->check->views.count; i-- > 0;) {
 		const struct view *known = &sim->check->views.at[i];
 
