@@ -202,6 +202,14 @@ static void bell__exactly_when_asked(void **state)
 	assert_false(consume_next());
 }
 
+static uint32_t seed;
+
+static uint32_t next_random(void)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return seed >> 8;
+}
+
 /* Long streams of random sizes with a reader that lags at random. */
 static void random__in_order(void **state)
 {
@@ -209,11 +217,11 @@ static void random__in_order(void **state)
 	uint32_t in = 0, out = 0;
 
 	(void)state;
-	srand(7);
+	seed = 7;
 	while (out < 200000) {
-		uint32_t size = (uint32_t)rand() % (rand() % 50 ? 200 : IPC_EVENT_DATA_MAX);
+		uint32_t size = next_random() % (next_random() % 50 ? 200 : IPC_EVENT_DATA_MAX);
 
-		if (rand() % 3 && in - out < 8192 && write_one(in, size)) {
+		if (next_random() % 3 && in - out < 8192 && write_one(in, size)) {
 			sizes[in++ % 8192] = size;
 		} else if (out < in) {
 			read_one(out, sizes[out % 8192]);

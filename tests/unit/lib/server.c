@@ -286,7 +286,7 @@ struct server *server_start(const struct server_options *options)
 
 	with.connections_max = with.connections_max ? with.connections_max : 64;
 	with.slots = with.slots ? with.slots : 256;
-	strcpy(server->dir, "/tmp/coronet-test-XXXXXX");
+	snprintf(server->dir, sizeof(server->dir), "/tmp/coronet-test-XXXXXX");
 	if (!mkdtemp(server->dir) || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) < 0) {
 		abort();
 	}

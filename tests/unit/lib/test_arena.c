@@ -83,6 +83,14 @@ static void give__neighbours_grow_together(void **state)
 	}
 }
 
+static uint32_t seed;
+
+static uint32_t next_random(void)
+{
+	seed = seed * 1664525u + 1013904223u;
+	return seed >> 8;
+}
+
 struct piece {
 	uint32_t block;
 	uint64_t offset, size;
@@ -96,11 +104,11 @@ static void random__nothing_overlaps_nothing_is_lost(void **state)
 
 	(void)state;
 	memset(owned, 0, sizeof(owned));
-	srand(11);
+	seed = 11;
 	for (int step = 0; step < 200000; step++) {
-		if (rand() % 2 && count < 600) {
-			struct piece piece = {.size = (uint64_t)rand() %
-						      (rand() % 10 ? 3000 : 60000)};
+		if (next_random() % 2 && count < 600) {
+			struct piece piece = {.size = next_random() %
+						      (next_random() % 10 ? 3000 : 60000)};
 
 			piece.block = arena_take(&arena, piece.size);
 			if (piece.block == ARENA_NONE) {
@@ -116,7 +124,7 @@ static void random__nothing_overlaps_nothing_is_lost(void **state)
 			}
 			pieces[count++] = piece;
 		} else if (count > 0) {
-			int victim = rand() % count;
+			int victim = (int)(next_random() % (uint32_t)count);
 			struct piece piece = pieces[victim];
 
 			for (uint64_t at = piece.offset / 64;
