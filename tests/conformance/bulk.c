@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bulk channel breaks: it is redialled, its tail is sent again, and nobody's membership changes. */
+/* The bulk channel breaks: it is redialled, its tail is sent again, and nobody's membership
+ * changes. */
 #include "tests/conformance/conformance.h"
 
 #include <errno.h>
@@ -45,7 +46,8 @@ static void break__by_the_higher_id_is_redialled(void **state)
 	break_and_return(pair, &pair->b, 1);
 }
 
-/* Frames that nobody has taken: whatever happened to them, they arrive, in order; and some that went out while it was broken. */
+/* Frames that nobody has taken: whatever happened to them, they arrive, in order; and some that
+ * went out while it was broken. */
 static void break__resends_the_tail(void **state)
 {
 	struct pair *pair = *state;

@@ -7,7 +7,8 @@
 
 #include "tests/conformance/test.h"
 
-/* After a refusal the sender may have to hear first that the peer has taken what came before: both ends turn until it does. */
+/* After a refusal the sender may have to hear first that the peer has taken what came before:
+ * both ends turn until it does. */
 static void control_insist(struct pair *pair, const void *bytes, size_t size_bytes)
 {
 	uint64_t until_ms = end_now_ms() + rig->patience_ms;

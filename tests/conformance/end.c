@@ -168,9 +168,16 @@ void end_fence(struct end *end, uint32_t node)
 	end->links[node].bulk_is_down = false;
 }
 
+/* Whatever goes over a link of which the owner has not heard yet was meant for another. */
+static int known_link(const struct end *end, uint32_t node, int result)
+{
+	end_check(result < 0 || end->links[node].is_up);
+	return result;
+}
+
 int end_control(struct end *end, uint32_t node, const void *bytes, size_t size_bytes)
 {
-	return rig->ops->send_control(end->t, node, bytes, size_bytes);
+	return known_link(end, node, rig->ops->send_control(end->t, node, bytes, size_bytes));
 }
 
 static void lent_add(struct end *end, enum end_lent_kind kind, uint32_t node, uint64_t cookie)
@@ -200,7 +207,7 @@ static void lent_take(struct end *end, enum end_lent_kind kind, uint32_t node, u
 int end_frame(struct end *end, uint32_t node, const struct transport_seg *segs, int count,
 	      uint64_t cookie)
 {
-	int result = rig->ops->send_frame(end->t, node, segs, count, cookie);
+	int result = known_link(end, node, rig->ops->send_frame(end->t, node, segs, count, cookie));
 
 	if (result == 0) {
 		lent_add(end, END_FRAME, node, cookie);
@@ -211,7 +218,8 @@ int end_frame(struct end *end, uint32_t node, const struct transport_seg *segs, 
 int end_read(struct end *end, uint32_t node, uint64_t key, uint64_t offset,
 	     struct transport_seg into, uint64_t cookie)
 {
-	int result = rig->ops->read(end->t, node, key, offset, &into, cookie);
+	int result =
+		known_link(end, node, rig->ops->read(end->t, node, key, offset, &into, cookie));
 
 	if (result == 0) {
 		lent_add(end, END_READ, node, cookie);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One end: a transport with memory, and a record of all that it reported. Every event is checked against what an owner may rely on, in
- * every test: links go up before they go down, slots come back once, what is lent comes back once, control comes before bulk. */
+/* One end: a transport with memory, and a record of all that it reported. Every event is checked
+ * against what an owner may rely on, in every test: links go up before they go down, slots come
+ * back once, what is lent comes back once, control comes before bulk. */
 #ifndef CORONET_CONFORMANCE_END_H
 #define CORONET_CONFORMANCE_END_H
 
@@ -98,7 +99,8 @@ void end_memory_free(struct end_memory *memory);
 /* Registers it; the key lands in memory->key. Returns what region_add says. */
 int end_region_add(struct end *end, uint32_t id, struct end_memory *memory, bool remote_read);
 
-/* `end` is zeroed but for node, incarnation and settings. Registers the slab as region 0 and posts all slots. */
+/* `end` is zeroed but for node, incarnation and settings. Registers the slab as region 0 and
+ * posts all slots. */
 void end_open(struct end *end);
 /* Returns what `open` says. */
 int end_try_open(struct end *end, const char *cluster);
@@ -120,8 +122,9 @@ int end_turn(struct end *end);
 uint8_t *end_area(struct end *end, uint64_t offset);
 struct transport_seg end_seg(uint64_t area_offset, uint32_t size_bytes);
 
-/* Polls those ends, and only those, whose descriptor says so or whose deadline has come; waits for that if need be.
- * False when until_ms has come. So a test in which something happens is also a test that the descriptor said so. */
+/* Polls those ends, and only those, whose descriptor says so or whose deadline has come; waits
+ * for that if need be. False when until_ms has come. So a test in which something happens is
+ * also a test that the descriptor said so. */
 bool ends_step(struct end *const ends[], int count, uint64_t until_ms);
 
 #define RUN_ENDS(...)  ((struct end *[]){__VA_ARGS__})

@@ -11,7 +11,8 @@
 #define EXTRA_REGIONS 3
 #define EXTRA_BYTES   (256u * 1024)
 
-/* A frame of one to FRAME_SEGS_MAX pieces from up to four regions, at odd places, `size_bytes` in all. */
+/* A frame of one to FRAME_SEGS_MAX pieces from up to four regions, at odd places, `size_bytes`
+ * in all. */
 static int gather(struct transport_seg *segs, uint32_t size_bytes, uint64_t *random)
 {
 	int count = 1 + (int)(pattern_next(random) % FRAME_SEGS_MAX);

@@ -139,7 +139,8 @@ static void close__is_seen_by_the_lower_id_as_gone(void **state)
 	end_of_peer(&pair->a, &pair->b);
 }
 
-/* Down, gone, and up again with another incarnation; twice, so that nothing of the first time is in the way. */
+/* Down, gone, and up again with another incarnation; twice, so that nothing of the first time is
+ * in the way. */
 static void restart(struct end *stays, struct end *again)
 {
 	for (uint32_t round = 1; round <= 2; round++) {
@@ -242,6 +243,30 @@ static void other_cluster__gets_no_link(void **state)
 	assert_int_equal(other->links[1].ups + pair->a.links[3].ups, 0);
 }
 
+/* Nothing goes over a new link before its PEER_UP, also when the loss of the old one is still to
+ * be reported. */
+static void link__takes_nothing_until_it_is_reported(void **state)
+{
+	struct pair *pair = *state;
+	struct transport_seg piece = end_seg(0, 100);
+	uint64_t until_ms = end_now_ms() + rig->patience_ms;
+	struct end *a = &pair->a;
+
+	a->batch = 1;
+	for (uint32_t round = 1; round <= 3; round++) {
+		end_fence(&pair->b, 1);
+		while (a->links[2].ups <= round) {
+			assert_true(ends_step(RUN_ENDS(a, &pair->b), 2, until_ms));
+			/* end.c checks the answers. */
+			(void)end_control(a, 2, "early", 5);
+			(void)end_frame(a, 2, &piece, 1, round);
+			(void)end_read(a, 2, pair->b.slab.key, 0, end_seg(4096, 8), round);
+		}
+		run_until(a->lent_count == 0 && pair->b.links[1].ups > round, a, &pair->b);
+	}
+	assert_int_equal(a->links[2].downs, 3);
+}
+
 static void device__is_named(void **state)
 {
 	struct pair *pair = *state;
@@ -306,6 +331,7 @@ int conformance_links(void)
 		pair_test(peer_remove__and_add_make_a_new_link),
 		pair_test(stranger__gets_no_link),
 		closed_test(other_cluster__gets_no_link),
+		pair_test(link__takes_nothing_until_it_is_reported),
 		pair_test(device__is_named),
 		pair_test(peer_stats__count),
 		pair_test(idle__asks_for_no_turn),

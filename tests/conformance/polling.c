@@ -20,7 +20,8 @@ static bool due(const struct end *end)
 	return rig->ops->next_deadline_ms(end->t) <= end_now_ms();
 }
 
-/* ends_step polls only when the descriptor says so: with one event a poll, it must keep saying so until the last. */
+/* ends_step polls only when the descriptor says so: with one event a poll, it must keep saying
+ * so until the last. */
 static void poll__gives_no_more_than_asked_and_keeps_the_rest(void **state)
 {
 	struct pair *pair = *state;
@@ -114,7 +115,8 @@ static void fd__rests_while_frames_wait_for_slots(void **state)
 	run_until(pair->b.frames.count == 1, &pair->a, &pair->b);
 }
 
-/* One message goes to and fro between two processes that both sleep between their turns. A wake-up that is lost once is found. */
+/* One message goes to and fro between two processes that both sleep between their turns. A
+ * wake-up that is lost once is found. */
 static void fd__loses_no_wake_up(void **state)
 {
 	struct pair *pair = *state;

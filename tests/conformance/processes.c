@@ -107,7 +107,8 @@ static void killed__and_restarted_is_another_incarnation(void **state)
 	}
 }
 
-/* A stopped process is not a dead one: no event; what is lent stays lent up to the limit, and arrives in the end. */
+/* A stopped process is not a dead one: no event; what is lent stays lent up to the limit, and
+ * arrives in the end. */
 static void stopped__is_not_down(void **state)
 {
 	struct play *play = *state;
@@ -220,7 +221,8 @@ static void load__between_processes_with_breaks(void **state)
 	load(*state, 6);
 }
 
-/* Fencing in the middle of a busy peer's copying: what is written into returned memory is never delivered there. The puppet judges. */
+/* Fencing in the middle of a busy peer's copying: what is written into returned memory is never
+ * delivered there. The puppet judges. */
 static void fence__in_the_middle_of_load(void **state)
 {
 	struct play *play = *state;

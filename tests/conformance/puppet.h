@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Puppets: ends in processes of their own, executed afresh from this program, that do what they are told over a socket. They can be
- * stopped and killed. */
+/* Puppets: ends in processes of their own, executed afresh from this program, that do what they
+ * are told over a socket. They can be stopped and killed. */
 #ifndef CORONET_CONFORMANCE_PUPPET_H
 #define CORONET_CONFORMANCE_PUPPET_H
 

@@ -141,7 +141,8 @@ static void read__refuses_what_cannot_be(void **state)
 	link_is_unharmed(pair);
 }
 
-/* Behind the end of the peer's region, wholly or by one byte, or so far that the sum wraps around. */
+/* Behind the end of the peer's region, wholly or by one byte, or so far that the sum wraps
+ * around. */
 static void read__outside_the_region_fails_alone(void **state)
 {
 	struct pair *pair = *state;

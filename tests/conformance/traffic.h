@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A stream of numbered frames of random sizes to one peer, and the judgement of the stream that comes back from it. */
+/* A stream of numbered frames of random sizes to one peer, and the judgement of the stream that
+ * comes back from it. */
 #ifndef CORONET_CONFORMANCE_TRAFFIC_H
 #define CORONET_CONFORMANCE_TRAFFIC_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The shared-memory transport's table of operations: daemons of one host, one user and one cluster name. */
+/* The shared-memory transport's table of operations: daemons of one host, one user and one
+ * cluster name. */
 #include "shm/shm.h"
 
 #include <errno.h>
@@ -107,7 +108,8 @@ static int transport_init(struct transport *t)
 	if (!t->slots || !t->slot_posted || !t->arena) {
 		return -ENOMEM;
 	}
-	/* Not a secret: makes it unlikely that a link's name of a former life is taken for one of this. */
+	/* Not a secret: makes it unlikely that a link's name of a former life is taken for one
+	 * of this. */
 	if (getrandom(&t->next_link, sizeof(t->next_link), GRND_NONBLOCK) < 0) {
 		t->next_link = t->config.incarnation;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The shared-memory transport: daemons of one host, one user and one cluster name. Needs no adapter, no module, no privilege. */
+/* The shared-memory transport: daemons of one host, one user and one cluster name. Needs no
+ * adapter, no module, no privilege. */
 #ifndef CORONET_SHM_H
 #define CORONET_SHM_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bulk channel's frames: the sender describes pieces of its regions, the receiver fetches them into a slot, once, as an adapter
- * would. */
+/* The bulk channel's frames: the sender describes pieces of its regions, the receiver fetches
+ * them into a slot, once, as an adapter would. */
 #ifndef CORONET_SHM_BULK_H
 #define CORONET_SHM_BULK_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Dialling: control, then bulk; and the probe by which the dialled side asks whether a lost peer's process ended, or tells a peer that
- * it is there now. A refused dial means that nobody holds the peer's name: its process is gone. While a process dies its listener may
- * outlive its links for an instant: a dial that is hung up without an answer is repeated at once. */
+/* Dialling: control, then bulk; and the probe by which the dialled side asks whether a lost
+ * peer's process ended, or tells a peer that it is there now. A refused dial means that nobody
+ * holds the peer's name: its process is gone. While a process dies its listener may outlive its
+ * links for an instant: a dial that is hung up without an answer is repeated at once. */
 #include "shm/shm_dial.h"
 
 #include <errno.h>

@@ -162,7 +162,8 @@ static void reject(const struct transport *t, int fd, const struct shm_msg *hell
 static void reject_log(struct transport *t, const struct shm_msg *hello, struct shm_peer *peer,
 		       enum shm_reason reason)
 {
-	/* A link that is gone is part of an ordinary race, and so is a peer that we learn of soon. */
+	/* A link that is gone is part of an ordinary race, and so is a peer that we learn of
+	 * soon. */
 	if (reason == SHM_REASON_NO_LINK || reason == SHM_REASON_NOT_CONFIGURED) {
 		return;
 	}

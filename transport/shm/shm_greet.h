@@ -6,7 +6,8 @@
 #include "shm/shm_int.h"
 #include "shm/shm_sock.h"
 
-/* Answers the hello that came over fd. True: the socket now belongs to a link; false: the caller closes it. */
+/* Answers the hello that came over fd. True: the socket now belongs to a link; false: the caller
+ * closes it. */
 bool shm_greet(struct transport *t, int fd, struct shm_packet *packet);
 
 struct shm_peer *shm_peer_find(const struct transport *t, uint32_t node);

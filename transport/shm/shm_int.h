@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside the shared-memory transport. Nobody but transport/shm and its tests includes this.
  *
- * Every piece of shared memory has one writer, its maker, and is mapped read-only by the other side. So no peer can write into our
- * memory; what a peer publishes in its own is hostile: each value is read once, into a local, and checked. */
+ * Every piece of shared memory has one writer, its maker, and is mapped read-only by the other
+ * side. So no peer can write into our memory; what a peer publishes in its own is hostile: each
+ * value is read once, into a local, and checked. */
 #ifndef CORONET_SHM_INT_H
 #define CORONET_SHM_INT_H
 
@@ -25,23 +26,28 @@
 #define SHM_ARENA_BYTES	     ((size_t)SHM_CONTROL_ENTRIES * CONTROL_SIZE_MAX)
 #define SHM_NEVER	     UINT64_MAX
 
-/* What one poll copies at most: about 100 microseconds each, which is how long a token can wait behind bulk. */
+/* What one poll copies at most: about 100 microseconds each, which is how long a token can wait
+ * behind bulk. */
 #define SHM_FRAME_BUDGET_BYTES (512u * 1024)
 #define SHM_READ_BUDGET_BYTES  (512u * 1024)
 
 /* One per daemon, read by all its peers. */
 struct shm_board {
-	/* Odd while its owner sleeps; grows with each change, so that a peer rings once per sleep. */
+	/* Odd while its owner sleeps; grows with each change, so that a peer rings once per
+	 * sleep. */
 	_Alignas(SHM_LINE) _Atomic uint64_t sleep;
-	/* Keys that READs may use now. Cleared before the memory behind a key is used for something else. */
+	/* Keys that READs may use now. Cleared before the memory behind a key is used for
+	 * something else. */
 	_Alignas(SHM_LINE) _Atomic uint64_t keys[TRANSPORT_REGIONS_MAX];
 };
 
-/* One per channel and direction: what its maker has put into its own ring, and taken from the other's. The counts never wrap. */
+/* One per channel and direction: what its maker has put into its own ring, and taken from the
+ * other's. The counts never wrap. */
 struct shm_mail {
 	_Alignas(SHM_LINE) _Atomic uint64_t produced;
 	_Alignas(SHM_LINE) _Atomic uint64_t consumed;
-	/* Set before anything lent through this channel is given back: who copied meanwhile must throw the copy away. */
+	/* Set before anything lent through this channel is given back: who copied meanwhile must
+	 * throw the copy away. */
 	_Alignas(SHM_LINE) _Atomic uint32_t closed;
 	_Alignas(SHM_LINE) uint8_t entries[];
 };
@@ -126,12 +132,13 @@ struct shm_peer {
 	/* A link was lost, PEER_DOWN waits until it is known whether the process ended. */
 	bool lost;
 	uint64_t lost_incarnation;
-	uint64_t
-		lost_deadline_ms; /* also: when a hung-up link is cut whatever its rings still hold */
+	/* Also: when a hung-up link is cut whatever its rings still hold. */
+	uint64_t lost_deadline_ms;
 
 	bool report_down, report_gone, report_up, report_bulk_down, report_bulk_up;
 
-	/* Frames lent: [done, queued), of which [done, fail_until) failed and [.., posted) are in the ring. Index modulo bulk_depth. */
+	/* Frames lent: [done, queued), of which [done, fail_until) failed and [.., posted) are
+	 * in the ring. Index modulo bulk_depth. */
 	struct shm_frame *frames;
 	uint64_t done, posted, queued, fail_until;
 	bool starved; /* its next frame waits for a slot, and has been counted */
@@ -166,10 +173,10 @@ struct transport {
 	char device[SHM_CLUSTER_MAX + 64];
 	uid_t uid; /* as when it was opened: part of every daemon's socket name */
 	int listen_fd, epoll_fd, bell_fd, board_fd;
-	uint64_t
-		accept_ms; /* descriptors ran out: guests are let in again from then on; 0: they are */
-	bool rung;	   /* our own bell has been rung and not been silenced */
-	bool asleep;	   /* what our board says */
+	/* Descriptors ran out: guests are let in again from then on. 0: they are. */
+	uint64_t accept_ms;
+	bool rung;   /* our own bell has been rung and not been silenced */
+	bool asleep; /* what our board says */
 	struct shm_map board;
 	uint64_t now_ms, io_ms;
 	uint64_t next_link, next_serial;
@@ -177,8 +184,8 @@ struct transport {
 	uint32_t turn; /* which peer is served first */
 
 	struct shm_region regions[TRANSPORT_REGIONS_MAX];
-	uint32_t *
-		slots; /* lent to the receive pool; the last one is used first, its lines are warm */
+	/* Lent to the receive pool; the last one is used first, its lines are warm. */
+	uint32_t *slots;
 	uint32_t slot_count;
 	bool *slot_posted;
 

@@ -58,7 +58,8 @@ static void guest_admit(struct transport *t, int fd)
 	close(fd);
 }
 
-/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its owner would spin. */
+/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its
+ * owner would spin. */
 static void listener_pause(struct transport *t)
 {
 	shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(errno));
@@ -105,7 +106,8 @@ static void guest_ready(struct transport *t, uint32_t index)
 		return;
 	}
 	if (result == 0) {
-		/* One that gave up while we were busy must not replace a link that it has made since. */
+		/* One that gave up while we were busy must not replace a link that it has made
+		 * since. */
 		if (shm_sock_alive(guest->fd) && shm_greet(t, guest->fd, &packet)) {
 			guest->fd = -1;
 		}

@@ -15,7 +15,8 @@
 #include "shm/shm_read.h"
 #include "shm/shm_region.h"
 
-/* What a peer that hung up had put into its rings is delivered, if that takes no longer than this. */
+/* What a peer that hung up had put into its rings is delivered, if that takes no longer than
+ * this. */
 #define SHM_DRAIN_MS 100
 /* A peer that broke a rule is left alone for a while. */
 #define SHM_BROKEN_REDIAL_MS 1000

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The life of a link to one peer: dialling, losing, finding out whether the peer's process ended. */
+/* The life of a link to one peer: dialling, losing, finding out whether the peer's process
+ * ended. */
 #ifndef CORONET_SHM_LINK_H
 #define CORONET_SHM_LINK_H
 
@@ -34,7 +35,8 @@ void shm_link_bulk_lost(struct shm_peer *peer);
 /* Both mails of the control channel are there. */
 void shm_link_join(struct shm_peer *peer);
 
-/* Whether the owner may send and read: the link works, and the owner has heard of it, not only of one before. */
+/* Whether the owner may send and read: the link works, and the owner has heard of it, not only
+ * of one before. */
 bool shm_link_usable(const struct shm_peer *peer);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What travels on the sockets between two daemons of one host: the handshake, descriptors of memory, and the bell. */
+/* What travels on the sockets between two daemons of one host: the handshake, descriptors of
+ * memory, and the bell. */
 #ifndef CORONET_SHM_MSG_H
 #define CORONET_SHM_MSG_H
 
@@ -20,7 +21,8 @@ enum shm_msg_kind {
 	SHM_WAKE,
 };
 
-/* What a connection is for. Descriptors with HELLO and WELCOME: control mail and board; bulk mail; none. */
+/* What a connection is for. Descriptors with HELLO and WELCOME: control mail and board; bulk
+ * mail; none. */
 enum shm_purpose {
 	SHM_CONTROL = 1,
 	SHM_BULK,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One turn of the transport. On the busy path it makes no system call: rings are looked at directly, sockets once per millisecond. Only
- * a turn that leaves nothing to do unrings the bell and falls asleep. */
+/* One turn of the transport. On the busy path it makes no system call: rings are looked at
+ * directly, sockets once per millisecond. Only a turn that leaves nothing to do unrings the bell
+ * and falls asleep. */
 #include "shm/shm_poll.h"
 
 #include <stdlib.h>
@@ -171,7 +172,8 @@ static bool has_work(const struct transport *t)
 	return false;
 }
 
-/* Leaves the descriptor readable if there is more, else unreadable, with peers knowing that they must wake us. */
+/* Leaves the descriptor readable if there is more, else unreadable, with peers knowing that they
+ * must wake us. */
 static void rest(struct transport *t)
 {
 	if (!has_work(t)) {
@@ -205,7 +207,8 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 		serve(t, &batch);
 	}
 	if (any_dying(t)) {
-		/* Now that their rings are drained. Reports only: control messages must not follow frames in a batch. */
+		/* Now that their rings are drained. Reports only: control messages must not
+		 * follow frames in a batch. */
 		tick(t);
 		serve_all_reports(t, &batch);
 	}

@@ -60,7 +60,8 @@ void shm_reads_failed(struct shm_peer *peer, struct shm_batch *batch)
 	}
 }
 
-/* 0, -EACCES, or -EAGAIN when the peer says that the region is there but its announcement is still to come. */
+/* 0, -EACCES, or -EAGAIN when the peer says that the region is there but its announcement is
+ * still to come. */
 static int read_find(struct shm_peer *peer, const struct shm_read *read,
 		     const struct shm_remote **out)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Regions: registering, announcing, and mapping those of peers. A key is serial << 12 | id, so that a key of a removed region never
- * names its successor. */
+/* Regions: registering, announcing, and mapping those of peers. A key is serial << 12 | id, so
+ * that a key of a removed region never names its successor. */
 #include "shm/shm_region.h"
 
 #include <errno.h>
@@ -77,7 +77,8 @@ void shm_region_remove(struct transport *t, uint32_t id)
 	if (id >= TRANSPORT_REGIONS_MAX || !t->regions[id].key) {
 		return;
 	}
-	/* Before the owner writes something else there: a READ that copied meanwhile sees it and fails. */
+	/* Before the owner writes something else there: a READ that copied meanwhile sees it and
+	 * fails. */
 	atomic_store_explicit(&shm_board_of(&t->board)->keys[id], 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	t->regions[id] = (struct shm_region){.key = 0};

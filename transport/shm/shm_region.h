@@ -14,7 +14,8 @@ const struct shm_region *shm_region_of(const struct transport *t, const struct t
 
 /* A fresh link: the peer knows none of our regions. */
 void shm_announce_all(struct shm_peer *peer);
-/* Tells the peer what changed; what its socket has no room for is tried again at announce_retry_ms. */
+/* Tells the peer what changed; what its socket has no room for is tried again at
+ * announce_retry_ms. */
 void shm_announce(struct shm_peer *peer);
 
 /* The peer's region with this key, or NULL. */

@@ -34,7 +34,8 @@ void impostor_announce(struct impostor *impostor, int fd, uint64_t key, uint64_t
 void impostor_link(struct impostor *impostor);
 
 struct shm_msg impostor_hello(const struct impostor *impostor, enum shm_purpose purpose);
-/* Runs the victim until something comes on the socket: 0 and a packet to drop, or what shm_sock_recv says. */
+/* Runs the victim until something comes on the socket: 0 and a packet to drop, or what
+ * shm_sock_recv says. */
 int impostor_hear(struct impostor *impostor, int fd, struct shm_packet *packet);
 /* As impostor_hear, but what the victim announces about its regions is passed over. */
 int impostor_hear_end(struct impostor *impostor, int fd);

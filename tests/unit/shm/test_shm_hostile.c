@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Peers that break rules: each loses its link, with the rule it broke in the log, and nobody else notices. */
+/* Peers that break rules: each loses its link, with the rule it broke in the log, and nobody
+ * else notices. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -20,7 +21,8 @@
 
 const struct rig *rig;
 
-/* The victim is node 2; a well-behaved peer is node 3; the impostor plays node 1, which the victim waits for. */
+/* The victim is node 2; a well-behaved peer is node 3; the impostor plays node 1, which the
+ * victim waits for. */
 struct scene {
 	struct end victim, good;
 	struct impostor impostor;
@@ -388,7 +390,8 @@ static void region__withdrawn_without_being_there(void **state)
 	offender_is_cut(scene);
 }
 
-/* A READ that was accepted for a region which the peer says lives but never announces waits, and ends with the link. */
+/* A READ that was accepted for a region which the peer says lives but never announces waits, and
+ * ends with the link. */
 static void region__promised_and_never_announced(void **state)
 {
 	struct scene *scene = *state;
@@ -409,7 +412,8 @@ static void region__promised_and_never_announced(void **state)
 	nobody_noticed(scene);
 }
 
-/* No offence, but as hard to see: the impostor has taken back what it lent, and says so while the victim copies. */
+/* No offence, but as hard to see: the impostor has taken back what it lent, and says so while
+ * the victim copies. */
 static void take_back(struct impostor *impostor)
 {
 	atomic_store(&((struct shm_mail *)impostor->bulk_mail.base)->closed, 1);
@@ -600,7 +604,8 @@ static void guest__that_says_nonsense_is_dropped(void **state)
 	nobody_noticed(scene);
 }
 
-/* More of them than there is room for, all silent: they are dropped in time, and a peer gets in again. */
+/* More of them than there is room for, all silent: they are dropped in time, and a peer gets in
+ * again. */
 static void guests__that_stay_silent_are_dropped(void **state)
 {
 	struct scene *scene = *state;
@@ -619,7 +624,8 @@ static void guests__that_stay_silent_are_dropped(void **state)
 	nobody_noticed(scene);
 }
 
-/* No descriptor is left to let a guest in: the victim waits, without spinning, and goes on when there is one. */
+/* No descriptor is left to let a guest in: the victim waits, without spinning, and goes on when
+ * there is one. */
 static void guest__without_a_descriptor_for_it_waits(void **state)
 {
 	struct scene *scene = *state;
@@ -661,7 +667,8 @@ static void guest__that_gave_up_replaces_nothing(void **state)
 	assert_int_equal(scene->victim.links[1].ups, 1);
 }
 
-/* In the child: as an ordinary user, straight to the victim's socket. 0 when it was turned away without a word. */
+/* In the child: as an ordinary user, straight to the victim's socket. 0 when it was turned away
+ * without a word. */
 static int stranger(const struct sockaddr_un *address, socklen_t length,
 		    const struct shm_msg *hello)
 {

@@ -205,7 +205,8 @@ static void close__lets_control_messages_arrive(void **state)
 	}
 }
 
-/* More announcements than a socket holds, while the peer takes none: they follow, and so do the frames that need them. */
+/* More announcements than a socket holds, while the peer takes none: they follow, and so do the
+ * frames that need them. */
 static void regions__that_find_no_room_are_announced_later(void **state)
 {
 	struct ends *ends = *state;
@@ -242,7 +243,8 @@ static void regions__that_find_no_room_are_announced_later(void **state)
 	end_memory_free(&memory);
 }
 
-/* Slots of another size on the other side: no link, and a reason in the log instead of torn frames. */
+/* Slots of another size on the other side: no link, and a reason in the log instead of torn
+ * frames. */
 static char said[512];
 
 static void say(void *ctx, int priority, const char *text)

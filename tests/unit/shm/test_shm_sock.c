@@ -110,7 +110,8 @@ static void sock_listen__needs_a_free_name(void **state)
 	assert_int_equal(shm_sock_dial(geteuid(), cluster, 1, &dialled), -ECONNREFUSED);
 }
 
-/* Names, users and nodes that differ never meet, also when they differ after the part that is readable in the name. */
+/* Names, users and nodes that differ never meet, also when they differ after the part that is
+ * readable in the name. */
 static void sock_names__are_distinct(void **state)
 {
 	char long_a[200], long_b[200];
