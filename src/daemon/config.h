@@ -35,6 +35,7 @@ struct config_node {
 	uint32_t line; /* where its section begins */
 	char name[CONFIG_TEXT_MAX];
 	char ring_addr[CONFIG_TEXT_MAX]; /* as it was written; "" when it is not given */
+	uint32_t port;			 /* 0: that of all nodes */
 	struct sockaddr_storage addr;	 /* with the port; ss_family 0 when it was not looked up */
 };
 

@@ -177,6 +177,7 @@ static const struct config_key nodelist_keys[] = {{0}};
 static const struct config_key node_keys[] = {NUMBER("nodeid", NODE(id), 1, UINT32_MAX, 0),
 					      TEXT("name", NODE(name), 255, NULL),
 					      TEXT("ring0_addr", NODE(ring_addr), 255, NULL),
+					      NUMBER0("ring0_port", NODE(port), 1, 65535, 0),
 					      HARMLESS("ring1_addr", ONE_LINK),
 					      HARMLESS("ring2_addr", ONE_LINK),
 					      HARMLESS("ring3_addr", ONE_LINK),

@@ -36,6 +36,11 @@ static const struct addrinfo *choose(const struct addrinfo *found, enum config_i
 	return found;
 }
 
+static uint32_t port_of(const struct config *config, const struct config_node *node)
+{
+	return node->port ? node->port : config->port;
+}
+
 static int resolve(struct config *config, struct config_node *node, struct messages *messages)
 {
 	struct addrinfo hints = {.ai_family =
@@ -47,7 +52,7 @@ static int resolve(struct config *config, struct config_node *node, struct messa
 	char port[16];
 	int err;
 
-	snprintf(port, sizeof(port), "%u", config->port);
+	snprintf(port, sizeof(port), "%u", port_of(config, node));
 	err = getaddrinfo(node->ring_addr, port, &hints, &found);
 	if (err) {
 		config_say(
@@ -64,18 +69,22 @@ static int resolve(struct config *config, struct config_node *node, struct messa
 	return 0;
 }
 
-/* Two nodes with one address cannot be told apart on the network. */
+/* Two nodes with one address and port cannot be told apart on the network. */
 static int check_distinct(const struct config *config, uint32_t index, struct messages *messages)
 {
 	const struct config_node *node = &config->nodes[index];
 
 	for (uint32_t i = 0; i < index; i++) {
-		if (host_addr_equal(&config->nodes[i].addr, &node->addr)) {
+		const struct config_node *other = &config->nodes[i];
+
+		if (host_addr_equal(&other->addr, &node->addr) &&
+		    port_of(config, other) == port_of(config, node)) {
 			config_say(
 				messages, LOG_ERR, config->path, node->line,
-				"ring0_addr of node %u, %s, is that of node %u as well; only with "
-				"transport: shm may nodes share an address",
-				node->id, node->ring_addr, config->nodes[i].id);
+				"ring0_addr of node %u, %s, is that of node %u as well; give them "
+				"different ports (ring0_port) if their daemons share a host. Only "
+				"with transport: shm may nodes share both",
+				node->id, node->ring_addr, other->id);
 			return -EINVAL;
 		}
 	}

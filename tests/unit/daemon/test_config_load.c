@@ -210,7 +210,21 @@ static void config_resolve__refuses_one_address_twice_with_rdma(void **state)
 	assert_not_loaded(
 		TWO("transport: rdma\n", "198.51.100.1", "198.51.100.1"), "1",
 		"coronet.conf:10: ring0_addr of node 2, 198.51.100.1, is that of node 1 as well; "
-		"only with transport: shm may nodes share an address");
+		"give them different ports (ring0_port)");
+}
+
+static void config_resolve__tells_nodes_of_one_address_apart_by_port(void **state)
+{
+	struct parsed parsed = load(
+		TWO("transport: rdma\n", "198.51.100.1\nring0_port: 4000", "198.51.100.1"), "1");
+
+	(void)state;
+	assert_int_equal(parsed.code, EXIT_OK);
+	assert_int_equal(ntohs(((struct sockaddr_in *)&parsed.config->nodes[0].addr)->sin_port),
+			 4000);
+	assert_int_equal(ntohs(((struct sockaddr_in *)&parsed.config->nodes[1].addr)->sin_port),
+			 5405);
+	parsed_free(&parsed);
 }
 
 /* --- The local node ---------------------------------------------------------------------------- */
@@ -284,6 +298,7 @@ int main(void)
 		cmocka_unit_test(config_resolve__names_unknown_hosts),
 		cmocka_unit_test(config_resolve__leaves_names_alone_with_shm),
 		cmocka_unit_test(config_resolve__refuses_one_address_twice_with_rdma),
+		cmocka_unit_test(config_resolve__tells_nodes_of_one_address_apart_by_port),
 		cmocka_unit_test(config_find_local__takes_what_node_says),
 		cmocka_unit_test(config_find_local__finds_the_hosts_name),
 		cmocka_unit_test(config_find_local__finds_the_hosts_address),
