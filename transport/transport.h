@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The contract between the daemon's engine and whatever carries its bytes: RDMA verbs, shared memory, or the simulator.
+/* The contract between the daemon's engine and whatever carries its bytes: RDMA verbs, shared
+ * memory, or the simulator.
  *
- * A transport keeps one link to every configured peer. A link has two channels that share no queue and no order:
+ * A transport keeps one link to every configured peer. A link has two channels that share no queue
+ * and no order:
  *   control  small messages, copied, at most CONTROL_SIZE_MAX bytes: token, membership
- *   bulk     frames gathered from registered regions into the receiver's slots, and READs of a peer's region
- * Each channel delivers in order, exactly once, while it lives. When a channel breaks, the outcome of what was under way is
- * unknown: the bulk tail is sent again after redial (receivers recognise repetitions by sequence number), control messages are not.
+ *   bulk     frames gathered from registered regions into the receiver's slots, and READs of a
+ *            peer's region
+ * Each channel delivers in order, exactly once, while it lives. When a channel breaks, the outcome
+ * of what was under way is unknown: the bulk tail is sent again after redial (receivers recognise
+ * repetitions by sequence number), control messages are not.
  *
- * A link is, for its owner, what polled events say: from the moment it breaks until `poll` has returned the next PEER_UP, sends and READs
- * answer -ENOTCONN, so that nothing said on one link (where a payload can be read) is ever acted on over another.
+ * A link is, for its owner, what polled events say: from the moment it breaks until `poll` has
+ * returned the next PEER_UP, sends and READs answer -ENOTCONN, so that nothing said on one link
+ * (where a payload can be read) is ever acted on over another.
  *
- * Pull style: `poll` returns a bounded batch of events; `fd` becomes readable when there may be some; `next_deadline_ms` says when to
- * call without that. No transport calls its owner. One thread owns a transport; no call blocks.
+ * Pull style: `poll` returns a bounded batch of events; `fd` becomes readable when there may be
+ * some; `next_deadline_ms` says when to call without that. No transport calls its owner. One thread
+ * owns a transport; no call blocks.
  *
- * Words: owned - freed by who holds it; borrowed - valid until the call returns; lent - handed over until a named event returns it. */
+ * Words: owned - freed by who holds it; borrowed - valid until the call returns; lent - handed over
+ * until a named event returns it. */
 #ifndef CORONET_TRANSPORT_H
 #define CORONET_TRANSPORT_H
 
@@ -26,8 +33,9 @@
 
 struct transport; /* one per daemon; private to the implementation */
 
-/* Memory that payloads are gathered from, received into or read from. Ids are small numbers chosen by the owner;
- * region 0 is the slab with the receive slots. The memory and the descriptor stay the owner's. */
+/* Memory that payloads are gathered from, received into or read from. Ids are small numbers chosen
+ * by the owner; region 0 is the slab with the receive slots. The memory and the descriptor stay the
+ * owner's. */
 #define TRANSPORT_REGIONS_MAX 4096
 #define TRANSPORT_REGION_SLAB 0
 
@@ -68,14 +76,16 @@ struct transport_config {
 
 enum transport_event_kind {
 	TRANSPORT_PEER_UP, /* both channels work; incarnation is the peer's */
-	TRANSPORT_PEER_DOWN, /* control channel lost; gone = the peer's process certainly ended (dial refused) */
+	/* control channel lost; gone = the peer's process certainly ended (dial refused) */
+	TRANSPORT_PEER_DOWN,
 	TRANSPORT_BULK_DOWN, /* bulk channel lost, redial under way; for statistics only */
 	TRANSPORT_BULK_UP,   /* bulk channel is back, tail being resent; for statistics only */
 	TRANSPORT_CONTROL,   /* data, size: borrowed until the next poll */
 	TRANSPORT_FRAME,     /* size bytes arrived in slot; the slot is the owner's again */
 	TRANSPORT_SENT,	     /* cookie: the frame is no longer lent, the peer's adapter has it */
 	TRANSPORT_FAILED,    /* cookie: the frame is no longer lent, the peer may lack it */
-	TRANSPORT_READ_DONE, /* cookie, status: 0 or negative errno; the destination is no longer lent */
+	/* cookie, status: 0 or negative errno; the destination is no longer lent */
+	TRANSPORT_READ_DONE,
 };
 #define TRANSPORT_EVENT_KINDS 9
 
@@ -100,64 +110,80 @@ struct transport_peer_stats {
 	uint64_t redials, receiver_not_ready;
 };
 
-/* Every member is set in every implementation. Unless said otherwise a call returns 0 or a negative errno and, on error, took nothing. */
+/* Every member is set in every implementation. Unless said otherwise a call returns 0 or a negative
+ * errno and, on error, took nothing. */
 struct transport_ops {
 	const char *name; /* "rdma", "shm", "simulated" */
 
-	/* Listens and starts nothing else. Errors are logged with what would help: -ENODEV no device owns addr, -EADDRINUSE, -ENOMEM
-	 * (RLIMIT_MEMLOCK: the needed number is in the log), -EACCES. *out is written only on success. */
+	/* Listens and starts nothing else. Errors are logged with what would help: -ENODEV no
+	 * device owns addr, -EADDRINUSE, -ENOMEM (RLIMIT_MEMLOCK: the needed number is in the log),
+	 * -EACCES. *out is written only on success. */
 	int (*open)(const struct transport_config *config, struct transport **out);
-	/* Ends all links at once, returns when nothing touches registered memory any more; frees *t; NULL is accepted. Lent things are
-	 * simply forgotten. */
+	/* Ends all links at once, returns when nothing touches registered memory any more; frees
+	 * *t; NULL is accepted. Lent things are simply forgotten. */
 	void (*close)(struct transport **t);
 
-	/* Level-triggered: readable while poll may have events. Constant for the transport's life. */
+	/* Level-triggered: readable while poll may have events. Constant for the transport's life.
+	 */
 	int (*fd)(const struct transport *t);
-	/* Absolute time of the earliest redial or other timer on the clock passed to poll; UINT64_MAX if none. */
+	/* Absolute time of the earliest redial or other timer on the clock passed to poll;
+	 * UINT64_MAX if none. */
 	uint64_t (*next_deadline_ms)(const struct transport *t);
-	/* Fills at most `max` events, control before bulk; returns how many. PEER_UP comes before anything of that link; what was lent may
-	 * come back before or after the PEER_DOWN that is the reason. */
+	/* Fills at most `max` events, control before bulk; returns how many. PEER_UP comes before
+	 * anything of that link; what was lent may come back before or after the PEER_DOWN that is
+	 * the reason. */
 	int (*poll)(struct transport *t, uint64_t now_ms, struct transport_event *events, int max);
 
 	/* Registers memory; *key is what peers name it by in `read`. -ENOMEM, -EEXIST, -EINVAL. */
 	int (*region_add)(struct transport *t, uint32_t id, const struct transport_region *region,
 			  uint64_t *key);
-	/* The caller knows that no frame or READ of its own uses it; READs by peers fail from now on. */
+	/* The caller knows that no frame or READ of its own uses it; READs by peers fail from now
+	 * on. */
 	void (*region_remove)(struct transport *t, uint32_t id);
 	/* Lends slot to the receive pool until a TRANSPORT_FRAME names it. */
 	int (*slot_post)(struct transport *t, uint32_t slot);
 
-	/* Starts keeping a link to the peer (dials, or waits to be dialled), for ever, until peer_remove. -EEXIST, -ENOSPC. */
+	/* Starts keeping a link to the peer (dials, or waits to be dialled), for ever, until
+	 * peer_remove. -EEXIST, -ENOSPC. */
 	int (*peer_add)(struct transport *t, const struct transport_peer *peer);
-	/* Ends the link for good; what is lent comes back as after peer_fence. No PEER_DOWN is reported. */
+	/* Ends the link for good; what is lent comes back as after peer_fence. No PEER_DOWN is
+	 * reported. */
 	void (*peer_remove)(struct transport *t, uint32_t node);
-	/* Cuts the link so that the peer can touch nothing of ours when this returns; every frame lent for it and every READ from it comes
-	 * back as FAILED / READ_DONE; then keeps redialling, and a new PEER_UP may follow. No PEER_DOWN is reported. */
+	/* Cuts the link so that the peer can touch nothing of ours when this returns; every frame
+	 * lent for it and every READ from it comes back as FAILED / READ_DONE; then keeps
+	 * redialling, and a new PEER_UP may follow. No PEER_DOWN is reported. */
 	void (*peer_fence)(struct transport *t, uint32_t node);
 
-	/* Copies size_bytes (1..CONTROL_SIZE_MAX, else -EMSGSIZE). -ENOTCONN: link down or no such peer; -ENOBUFS: the peer does not keep up
-	 * (the message is dropped, callers have timers). */
+	/* Copies size_bytes (1..CONTROL_SIZE_MAX, else -EMSGSIZE). -ENOTCONN: link down or no such
+	 * peer; -ENOBUFS: the peer does not keep up (the message is dropped, callers have timers).
+	 */
 	int (*send_control)(struct transport *t, uint32_t node, const void *bytes,
 			    size_t size_bytes);
-	/* Lends the pieces (1..FRAME_SEGS_MAX, together 1..slot_size_bytes) until SENT or FAILED with this cookie and node.
-	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE, -EINVAL (a piece outside its region).
+	/* Lends the pieces (1..FRAME_SEGS_MAX, together 1..slot_size_bytes) until SENT or FAILED
+	 * with this cookie and node.
+	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE, -EINVAL (a piece outside its
+	 *  region).
 	 * While only the bulk channel is down, frames are kept for its return. */
 	int (*send_frame)(struct transport *t, uint32_t node, const struct transport_seg *segs,
 			  int count, uint64_t cookie);
-	/* Reads size_bytes (1..READ_SIZE_MAX) at remote_offset of the peer's region `key` into a region of ours, until READ_DONE.
-	 * -ENOTCONN, -ENOBUFS (try again after a READ_DONE), -EINVAL (size, destination). A READ that the peer's memory does not allow ends
+	/* Reads size_bytes (1..READ_SIZE_MAX) at remote_offset of the peer's region `key` into a
+	 * region of ours, until READ_DONE.
+	 * -ENOTCONN, -ENOBUFS (try again after a READ_DONE), -EINVAL (size, destination). A READ
+	 *  that the peer's memory does not allow ends
 	 * with an error and may break the bulk channel for a moment, never the control channel. */
 	int (*read)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie);
 
-	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the transport's life. */
+	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the
+	 * transport's life. */
 	const char *(*device)(const struct transport *t);
 	/* -ENOENT for an unknown peer. */
 	int (*peer_stats)(const struct transport *t, uint32_t node,
 			  struct transport_peer_stats *out);
 };
 
-/* Implementations that were built, in order of preference for `auto`; NULL when the name is not built in. */
+/* Implementations that were built, in order of preference for `auto`; NULL when the name is not
+ * built in. */
 const struct transport_ops *transport_find(const char *name);
 
 const char *transport_event_name(enum transport_event_kind kind);

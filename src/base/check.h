@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Invariants that are checked in every build: a daemon that has lost track of its state must not order messages. */
+/* Invariants that are checked in every build: a daemon that has lost track of its state must not
+ * order messages. */
 #ifndef CORONET_BASE_CHECK_H
 #define CORONET_BASE_CHECK_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Bounds-checked little-endian reading and writing: the only pointer arithmetic on bytes from outside.
- * A cursor that ran past its end stays failed and reads zeros; check `cursor_ok` once at the end. */
+/* Bounds-checked little-endian reading and writing: the only pointer arithmetic on bytes from
+ * outside. A cursor that ran past its end stays failed and reads zeros; check `cursor_ok` once at
+ * the end. */
 #ifndef CORONET_BASE_CURSOR_H
 #define CORONET_BASE_CURSOR_H
 

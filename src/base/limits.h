@@ -15,7 +15,8 @@
 /* One RDMA READ is never longer than this, in bytes. */
 #define READ_SIZE_MAX (1024u * 1024)
 
-/* Pieces that one frame may be gathered from (soft-RoCE grants 32 scatter elements, real adapters about 30). */
+/* Pieces that one frame may be gathered from (soft-RoCE grants 32 scatter elements, real adapters
+ * about 30). */
 #define FRAME_SEGS_MAX 16
 
 /* Bytes in a group name (CPG_MAX_NAME_LENGTH). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Intrusive doubly linked lists. A list and its nodes are the same type; an empty list points at itself. */
+/* Intrusive doubly linked lists. A list and its nodes are the same type; an empty list points at
+ * itself. */
 #ifndef CORONET_BASE_LIST_H
 #define CORONET_BASE_LIST_H
 
@@ -30,7 +31,8 @@ static inline void list_append(struct list *list, struct list *node)
 	list->prev = node;
 }
 
-/* Takes the node out of whatever list it is in; it is then a list of its own, so that a second call is harmless. */
+/* Takes the node out of whatever list it is in; it is then a list of its own, so that a second call
+ * is harmless. */
 static inline void list_remove(struct list *node)
 {
 	node->prev->next = node->next;

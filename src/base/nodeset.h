@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sets of node ids: sorted, without repetition, at most NODES_MAX. Pure values: copy them with '='. */
+/* Sets of node ids: sorted, without repetition, at most NODES_MAX. Pure values: copy them with '='.
+ */
 #ifndef CORONET_BASE_NODESET_H
 #define CORONET_BASE_NODESET_H
 

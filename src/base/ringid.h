@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The name of a ring: its representative (lowest node id) and a sequence that never repeats (Totem, section 3). */
+/* The name of a ring: its representative (lowest node id) and a sequence that never repeats (Totem,
+ * section 3). */
 #ifndef CORONET_BASE_RINGID_H
 #define CORONET_BASE_RINGID_H
 

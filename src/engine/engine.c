@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The engine's life and its turn: a bounded batch of what the transport reports, due timers, and what follows from both. */
+/* The engine's life and its turn: a bounded batch of what the transport reports, due timers, and
+ * what follows from both. */
 #include "engine/engine_int.h"
 
 #include <errno.h>

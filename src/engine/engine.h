@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The engine: where the ring, the groups, the message store and a transport meet. It carries out what they ask for and has no rule of
- * its own. The daemon and the simulator run the same engine; clock, durable storage and clients come in through the host seam.
- * Single-threaded: one thread owns it. Calls from inside host callbacks are not allowed, except where said. */
+/* The engine: where the ring, the groups, the message store and a transport meet. It carries out
+ * what they ask for and has no rule of its own. The daemon and the simulator run the same engine;
+ * clock, durable storage and clients come in through the host seam. Single-threaded: one thread
+ * owns it. Calls from inside host callbacks are not allowed, except where said. */
 #ifndef CORONET_ENGINE_H
 #define CORONET_ENGINE_H
 
@@ -19,8 +20,9 @@
 
 struct engine;
 
-/* One message for one local client. The group's name is borrowed; the body is borrowed too: a host that needs it beyond the call takes
- * body_hold(body, HOLD_CLIENT) and drops it when the client has consumed the message (from anywhere, any order). */
+/* One message for one local client. The group's name is borrowed; the body is borrowed too: a host
+ * that needs it beyond the call takes body_hold(body, HOLD_CLIENT) and drops it when the client has
+ * consumed the message (from anywhere, any order). */
 struct engine_delivery {
 	uint32_t client;
 	const struct cpg_name *group;
@@ -42,13 +44,15 @@ struct engine_confchg {
 /* What the engine needs from its surroundings. Callbacks run inside engine calls. */
 struct engine_host {
 	void *ctx;
-	/* Makes the ring sequence durable before returning. Non-zero: the engine stops (engine_failed). */
+	/* Makes the ring sequence durable before returning. Non-zero: the engine stops
+	 * (engine_failed). */
 	int (*persist)(void *ctx, uint64_t ring_seq);
 	void (*deliver)(void *ctx, const struct engine_delivery *delivery);
 	void (*confchg)(void *ctx, const struct engine_confchg *confchg);
 	void (*totem)(void *ctx, uint32_t client, struct ringid ring,
 		      const struct nodeset *members);
-	/* The send memory of an accepted engine_mcast is the client's again. `client` may have been closed meanwhile. */
+	/* The send memory of an accepted engine_mcast is the client's again. `client` may have been
+	 * closed meanwhile. */
 	void (*sent)(void *ctx, uint32_t client, uint64_t cookie);
 	/* priority as in syslog(3) */
 	void (*log)(void *ctx, int priority, const char *text);
@@ -64,10 +68,11 @@ struct engine_config {
 	struct totem_config totem;
 	struct pg_limits pg;
 	struct slab_config slab;
-	uint32_t
-		eager_size_bytes; /* payloads up to this travel inside frames; larger ones are announced and pulled */
-	uint32_t
-		copy_size_bytes; /* payloads up to this are copied into the frame (packing); above, gathered from send memory */
+	/* payloads up to this travel inside frames; larger ones are announced and pulled */
+	uint32_t eager_size_bytes;
+	/* payloads up to this are copied into the frame (packing); above, gathered from send
+	 * memory */
+	uint32_t copy_size_bytes;
 	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
 	uint64_t ring_seq;	  /* last persisted */
 	uint64_t incarnation;
@@ -75,8 +80,8 @@ struct engine_config {
 
 struct engine_stats {
 	uint64_t frames_in, frames_rejected;
-	uint64_t
-		frames_unsent; /* could not be given to the transport; asked for again on the token */
+	/* could not be given to the transport; asked for again on the token */
+	uint64_t frames_unsent;
 	uint64_t messages_sent, messages_delivered;
 	uint64_t bytes_sent, bytes_delivered;
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */
@@ -85,23 +90,24 @@ struct engine_stats {
 	uint64_t extents_free_bytes;
 };
 
-/* Takes ownership of the transport (closed by engine_free), also when it fails. -EINVAL: sizes that do not fit together, e.g. fewer
- * receive slots (three quarters of all) than four rotations' frames (totem.window_size). */
+/* Takes ownership of the transport (closed by engine_free), also when it fails. -EINVAL: sizes that
+ * do not fit together, e.g. fewer receive slots (three quarters of all) than four rotations' frames
+ * (totem.window_size). */
 int engine_new(const struct engine_config *config, const struct engine_host *host,
 	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
 	       struct engine **out);
 void engine_free(struct engine **engine);
 
-/* Poll this descriptor, and call engine_turn when it is readable or the deadline has passed; a turn is bounded.
- * Returns true when there is more to do at once. */
+/* Poll this descriptor, and call engine_turn when it is readable or the deadline has passed; a turn
+ * is bounded. Returns true when there is more to do at once. */
 int engine_fd(const struct engine *engine);
 uint64_t engine_next_deadline_ms(const struct engine *engine);
 bool engine_turn(struct engine *engine, uint64_t now_ms);
 
 /* Starts forming a ring. Peers are added before or after. */
 void engine_start(struct engine *engine, uint64_t now_ms);
-/* Orderly stop: closes all clients (their groups see PROCDOWN), then tells the ring. engine_stopped says when all is out; the host also sets
- * a limit of its own. */
+/* Orderly stop: closes all clients (their groups see PROCDOWN), then tells the ring. engine_stopped
+ * says when all is out; the host also sets a limit of its own. */
 void engine_stop(struct engine *engine, uint64_t now_ms);
 bool engine_stopped(const struct engine *engine);
 /* True after a fault that cannot be survived (ring sequence not durable): the daemon exits. */
@@ -113,10 +119,12 @@ void engine_peer_remove(struct engine *engine, uint32_t node);
 /* True once the first view has been activated: clients may be let in. */
 bool engine_ready(const struct engine *engine);
 
-/* Send memory: registered with the adapter. Ids 1..TRANSPORT_REGIONS_MAX-1 are the host's to choose. -EEXIST, -ENOMEM, -EINVAL. */
+/* Send memory: registered with the adapter. Ids 1..TRANSPORT_REGIONS_MAX-1 are the host's to
+ * choose. -EEXIST, -ENOMEM, -EINVAL. */
 int engine_region_add(struct engine *engine, uint32_t region,
 		      const struct transport_region *memory);
-/* The region vanishes when the last message in it is released; on_free (may be NULL) is called then, maybe at once. */
+/* The region vanishes when the last message in it is released; on_free (may be NULL) is called
+ * then, maybe at once. */
 void engine_region_remove(struct engine *engine, uint32_t region,
 			  void (*on_free)(void *ctx, uint32_t region), void *ctx);
 
@@ -126,9 +134,10 @@ void engine_client_close(struct engine *engine, uint32_t client, uint64_t now_ms
 cs_error_t engine_join(struct engine *engine, uint32_t client, uint32_t pid,
 		       const struct cpg_name *group, uint64_t now_ms);
 cs_error_t engine_leave(struct engine *engine, uint32_t client, uint64_t now_ms);
-/* Takes offset..offset+size of the region until host.sent(client, cookie), unless an error is returned:
- * CS_ERR_TRY_AGAIN no room or groups in sync (engine_may_send turns true later); CS_ERR_NOT_EXIST not joined; CS_ERR_TOO_BIG;
- * CS_ERR_INVALID_PARAM the piece is not inside the region. Empty messages: region 0, size 0. */
+/* Takes offset..offset+size of the region until host.sent(client, cookie), unless an error is
+ * returned: CS_ERR_TRY_AGAIN no room or groups in sync (engine_may_send turns true later);
+ * CS_ERR_NOT_EXIST not joined; CS_ERR_TOO_BIG; CS_ERR_INVALID_PARAM the piece is not inside the
+ * region. Empty messages: region 0, size 0. */
 cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee,
 			uint32_t region, uint64_t offset, uint64_t size, uint64_t cookie,
 			uint64_t now_ms);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Inside the engine room. One struct per thing that has a life of its own:
- *   frame    one place in the order: a slot (own or received), or an announcement with its payload elsewhere
+ *   frame    one place in the order: a slot (own or received), or an announcement with its payload
+ *            elsewhere
  *   sending  one frame under way to some peers, with the header it was sent under
  *   pull     one announced payload being read from a peer
  *   region   one client's send memory */
@@ -172,7 +173,8 @@ void engine_pack_close(struct engine *engine);
 void engine_pack_flush(struct engine *engine);
 /* Places what waited for slots, and hands the ring what it should have now. */
 void engine_pack_pump(struct engine *engine);
-/* A new ring: what was packed for the old one waits until the groups are active; what they submit now goes first. */
+/* A new ring: what was packed for the old one waits until the groups are active; what they submit
+ * now goes first. */
 void engine_pack_hold(struct engine *engine);
 void engine_pack_returned(struct engine *engine, struct frame *frame);
 void engine_pack_resume(struct engine *engine);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames in memory. A frame that we build keeps its copied parts in a slot of ours and points at pieces of send memory; a received one
- * is a slot as it came; an announced one has no slot. Positions `at` count as receivers see the frame: with the pieces in it. */
+/* Frames in memory. A frame that we build keeps its copied parts in a slot of ours and points at
+ * pieces of send memory; a received one is a slot as it came; an announced one has no slot.
+ * Positions `at` count as receivers see the frame: with the pieces in it. */
 #include "engine/engine_int.h"
 
 #include <stdlib.h>

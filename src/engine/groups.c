@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Between the ring's order and the groups: entries of delivered frames go in, what the groups ask for is carried out. */
+/* Between the ring's order and the groups: entries of delivered frames go in, what the groups ask
+ * for is carried out. */
 #include "engine/engine_int.h"
 
 #include <syslog.h>
@@ -66,7 +67,8 @@ void engine_perform_groups(struct engine *engine)
 	}
 }
 
-/* Entries that could be delivered ahead of their place are marked, so that they are not delivered again in it. */
+/* Entries that could be delivered ahead of their place are marked, so that they are not delivered
+ * again in it. */
 static void deliver_entry(struct engine *engine, struct frame *frame, const struct frame_info *info,
 			  uint32_t index, bool early, const uint8_t *meta, uint32_t meta_size,
 			  const struct pg_payload *payload)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages into frames. Small payloads are copied next to their headers, larger ones stay in send memory and are gathered by the adapter,
- * and those above the eager size become an announcement of their own. One frame stays open until it is full, its guarantee changes, or
- * the ring wants it. What finds no slot waits in `queued`, in order. */
+/* Messages into frames. Small payloads are copied next to their headers, larger ones stay in send
+ * memory and are gathered by the adapter, and those above the eager size become an announcement of
+ * their own. One frame stays open until it is full, its guarantee changes, or the ring wants it.
+ * What finds no slot waits in `queued`, in order. */
 #include "engine/engine_int.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pulling announced payloads. Extents are given out in the order of the frames' places: an earlier message is never kept waiting by a
- * later one, so the ring always moves. A pull ends in TOTEM_EV_FRAME or TOTEM_EV_LOST. */
+/* Pulling announced payloads. Extents are given out in the order of the frames' places: an earlier
+ * message is never kept waiting by a later one, so the ring always moves. A pull ends in
+ * TOTEM_EV_FRAME or TOTEM_EV_LOST. */
 #include "engine/engine_int.h"
 
 #include <errno.h>
@@ -225,7 +226,8 @@ void engine_pull_forget_others(struct engine *engine, struct ringid ring)
 	}
 }
 
-/* What the peer announced holds for the link it was announced on: once that has gone, its memory may hold something else. */
+/* What the peer announced holds for the link it was announced on: once that has gone, its memory
+ * may hold something else. */
 void engine_pull_link_lost(struct engine *engine, uint32_t node)
 {
 	list_for_each(it, &engine->pulls) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames from the transport: checked whole, then given to the ring. A peer that sends what no correct peer would loses its link. */
+/* Frames from the transport: checked whole, then given to the ring. A peer that sends what no
+ * correct peer would loses its link. */
 #include "engine/engine_int.h"
 
 #include <syslog.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Clients' send memory and the bodies in it. A region outlives its client until the last message in it is released. */
+/* Clients' send memory and the bodies in it. A region outlives its client until the last message in
+ * it is released. */
 #include "engine/engine_int.h"
 
 #include <errno.h>

@@ -6,8 +6,9 @@
 
 #include "wire/control.h"
 
-/* Slots that may still be promised: posted ones, less those that announced frames on their way will take, and those that repetitions may
- * take for a moment: when a bulk connection is redialled, frames whose acknowledgement was lost come again, at most two rotations' worth. */
+/* Slots that may still be promised: posted ones, less those that announced frames on their way will
+ * take, and those that repetitions may take for a moment: when a bulk connection is redialled,
+ * frames whose acknowledgement was lost come again, at most two rotations' worth. */
 static uint32_t promise(const struct engine *engine)
 {
 	struct totem_status status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames to the transport. Each sending has a header cell of its own, because the same frame may be under way under two numbers at once:
- * its first one, still unacknowledged, and the one recovery gave it. */
+/* Frames to the transport. Each sending has a header cell of its own, because the same frame may be
+ * under way under two numbers at once: its first one, still unacknowledged, and the one recovery
+ * gave it. */
 #include "engine/engine_int.h"
 
 #include <errno.h>
@@ -85,7 +86,8 @@ static uint64_t key_of(const struct engine *engine, const struct body *body)
 						     : engine->regions[body->region].key;
 }
 
-/* An announcement is whole in its cell: entry header, meta, and where to read the payload from us. */
+/* An announcement is whole in its cell: entry header, meta, and where to read the payload from us.
+ */
 static uint32_t write_announcement(const struct engine *engine, const struct frame *frame,
 				   uint8_t *out)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A body: bytes that live in one place, in a slot, an extent or a client's send memory, and the named reasons why they still do.
- * It is freed, exactly then, when its last hold is dropped. Not thread-safe. */
+/* A body: bytes that live in one place, in a slot, an extent or a client's send memory, and the
+ * named reasons why they still do. It is freed, exactly then, when its last hold is dropped. Not
+ * thread-safe. */
 #ifndef CORONET_STORE_BODY_H
 #define CORONET_STORE_BODY_H
 

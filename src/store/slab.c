@@ -15,7 +15,8 @@
 #define PAGE_BYTES	4096u
 #define HUGE_PAGE_BYTES (2u * 1024 * 1024)
 
-/* A stretch of the extent area, used or free; neighbours in address order are neighbours in `all`. */
+/* A stretch of the extent area, used or free; neighbours in address order are neighbours in `all`.
+ */
 struct stretch {
 	struct list all;
 	struct list free; /* in slab.free_stretches while free */

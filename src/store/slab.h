@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The slab: the daemon's receive memory, one memfd, mapped once, sealed, and shown to clients read-only.
+/* The slab: the daemon's receive memory, one memfd, mapped once, sealed, and shown to clients
+ * read-only.
  *
  *   | slot 0 | slot 1 | ... | slot n-1 |            extents             |
  *
- * Slots hold one frame each. Extents hold one large message each, contiguous, first fit with coalescing. Both are freed in any order.
- * Not thread-safe. */
+ * Slots hold one frame each. Extents hold one large message each, contiguous, first fit with
+ * coalescing. Both are freed in any order. Not thread-safe. */
 #ifndef CORONET_STORE_SLAB_H
 #define CORONET_STORE_SLAB_H
 
@@ -19,7 +20,8 @@ struct slab_config {
 	uint32_t slot_count;
 	uint64_t extent_bytes; /* a multiple of 4096 */
 	bool huge_pages;       /* try hugetlb pages first */
-	bool prefault; /* touch every page now: registration is 65 times faster and never fails later */
+	/* touch every page now: registration is 65 times faster and never fails later */
+	bool prefault;
 };
 
 /* -ENOMEM, -EINVAL or what memfd_create(2), mmap(2) said. */
@@ -37,7 +39,8 @@ void slab_slot_put(struct slab *slab, uint32_t slot);
 uint32_t slab_slots_free(const struct slab *slab);
 uint64_t slab_slot_offset(const struct slab *slab, uint32_t slot);
 
-/* Offset of a free stretch of size bytes, page-aligned; -ENOSPC when none is long enough now, -EMSGSIZE when it could never be. */
+/* Offset of a free stretch of size bytes, page-aligned; -ENOSPC when none is long enough now,
+ * -EMSGSIZE when it could never be. */
 int slab_extent_take(struct slab *slab, uint64_t size_bytes, uint64_t *offset);
 void slab_extent_put(struct slab *slab, uint64_t offset);
 uint64_t slab_extents_free(const struct slab *slab);

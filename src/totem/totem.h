@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The ring: the Totem single-ring ordering and membership protocol (Amir, Moser, Melliar-Smith, Agarwal, Ciarfella, ACM TOCS 13(4),
- * 1995), with the token sent ahead of the data it announces (Babay and Amir, "Fast Total Ordering for Modern Data Centers", 2012/2016).
+/* The ring: the Totem single-ring ordering and membership protocol (Amir, Moser, Melliar-Smith,
+ * Agarwal, Ciarfella, ACM TOCS 13(4), 1995), with the token sent ahead of the data it announces
+ * (Babay and Amir, "Fast Total Ordering for Modern Data Centers", 2012/2016).
  *
- * A function without I/O: totem_step(state, event) changes the state and appends actions to an update, which the driver carries out in
- * order. It reads no clock, opens nothing, allocates nothing after totem_new. Not thread-safe: one driver owns it.
+ * A function without I/O: totem_step(state, event) changes the state and appends actions to an
+ * update, which the driver carries out in order. It reads no clock, opens nothing, allocates
+ * nothing after totem_new. Not thread-safe: one driver owns it.
  *
- * Frames are opaque to it: `void *frame` is the driver's reference. A frame given to the ring in an event belongs to the ring until a
- * RELEASE action names it; RETAIN adds one more RELEASE to come (the same frame stands in the windows of two rings). */
+ * Frames are opaque to it: `void *frame` is the driver's reference. A frame given to the ring in an
+ * event belongs to the ring until a RELEASE action names it; RETAIN adds one more RELEASE to come
+ * (the same frame stands in the windows of two rings). */
 #ifndef CORONET_TOTEM_H
 #define CORONET_TOTEM_H
 
@@ -21,7 +24,8 @@
 
 struct totem;
 
-/* Sequence numbers between the release point and the highest assigned one: the size of the window of one ring. */
+/* Sequence numbers between the release point and the highest assigned one: the size of the window
+ * of one ring. */
 #define TOTEM_WINDOW_MAX 4096
 /* Frames submitted and not yet sent. */
 #define TOTEM_BACKLOG_MAX 4096
@@ -35,14 +39,14 @@ struct totem_config {
 	uint32_t join_ms;
 	uint32_t consensus_ms;
 	uint32_t merge_ms;
-	uint32_t
-		fail_recv_const; /* rotations without progress of the aru before a member is failed... */
+	/* rotations without progress of the aru before a member is failed... */
+	uint32_t fail_recv_const;
 	uint32_t seqno_unchanged_const; /* idle rotations before the token rests */
-	uint32_t
-		window_size; /* new frames per rotation, all members together; <= TOTEM_WINDOW_MAX / 4 */
+	/* new frames per rotation, all members together; <= TOTEM_WINDOW_MAX / 4 */
+	uint32_t window_size;
 	uint32_t max_messages; /* new frames per token visit of one node */
-	uint32_t
-		accelerated_window; /* of these, how many may follow the token instead of preceding it */
+	/* of these, how many may follow the token instead of preceding it */
+	uint32_t accelerated_window;
 	uint32_t miss_count_const; /* visits that a gap must last before it is requested */
 };
 
@@ -58,10 +62,12 @@ enum totem_event_kind {
 	TOTEM_EV_START,	  /* once, first: enters gather */
 	TOTEM_EV_CONTROL, /* from, bytes, size: a control message of a peer */
 	TOTEM_EV_FRAME,	  /* from, info, frame: the whole message is here */
-	TOTEM_EV_PENDING, /* from, info: announced, its payload is being pulled; FRAME or LOST will follow */
+	/* from, info: announced, its payload is being pulled; FRAME or LOST will follow */
+	TOTEM_EV_PENDING,
 	TOTEM_EV_LOST,	   /* from, info: the pull failed; the ring asks for it again */
 	TOTEM_EV_PROGRESS, /* a pull moved on: the node is slow, not stuck */
-	TOTEM_EV_SUBMIT, /* frame, info.guarantee: a new message of ours; needs totem_backlog_free() > 0 */
+	/* frame, info.guarantee: a new message of ours; needs totem_backlog_free() > 0 */
+	TOTEM_EV_SUBMIT,
 	TOTEM_EV_PEER_UP,   /* from: its link works */
 	TOTEM_EV_PEER_DOWN, /* from, gone */
 	TOTEM_EV_TIMER,	    /* totem_next_deadline_ms has passed */
@@ -74,8 +80,9 @@ struct totem_event {
 	uint64_t now_ms; /* never goes back */
 	uint32_t from;
 	bool gone;
-	uint32_t
-		capacity; /* with every event: receive slots this node can promise for frames not yet announced to it */
+	/* with every event: receive slots this node can promise for frames not yet announced to
+	 * it */
+	uint32_t capacity;
 	const uint8_t *bytes; /* borrowed */
 	size_t size;
 	struct frame_info info;
@@ -84,21 +91,29 @@ struct totem_event {
 
 enum totem_action_kind {
 	TOTEM_ACT_PERSIST, /* ring_seq must be durable before any later action is carried out */
-	TOTEM_ACT_CONTROL, /* bytes, size (borrowed until the next step) to node `to`, or to every linked peer when to == 0 */
-	TOTEM_ACT_SEND, /* frame under info, to the members whose bit is set in mask (bit i = members->id[i]); never to us */
+	/* bytes, size (borrowed until the next step) to node `to`, or to every linked peer when
+	 * to == 0 */
+	TOTEM_ACT_CONTROL,
+	/* frame under info, to the members whose bit is set in mask (bit i = members->id[i]);
+	 * never to us */
+	TOTEM_ACT_SEND,
 	TOTEM_ACT_DELIVER, /* frame, info: its place in the total order has come */
-	TOTEM_ACT_DELIVER_EARLY, /* frame, info: UNORDERED and just arrived; DELIVER follows in its place all the same */
+	/* frame, info: UNORDERED and just arrived; DELIVER follows in its place all the same */
+	TOTEM_ACT_DELIVER_EARLY,
 	TOTEM_ACT_RETAIN,  /* frame */
 	TOTEM_ACT_RELEASE, /* frame */
-	TOTEM_ACT_TRANSITIONAL, /* members: those that come along from the old ring; ring = the old ring's id */
+	/* members: those that come along from the old ring; ring = the old ring's id */
+	TOTEM_ACT_TRANSITIONAL,
 	TOTEM_ACT_REGULAR, /* members of the new ring; ring = its id */
-	TOTEM_ACT_FENCE, /* to: was a member, is not any more: cut its link before its memory is reused */
+	/* to: was a member, is not any more: cut its link before its memory is reused */
+	TOTEM_ACT_FENCE,
 	TOTEM_ACT_STATE, /* state, reason: for logs and status */
-	TOTEM_ACT_RETURN, /* frame: submitted, not sent before the ring ended; the driver's again, oldest first */
+	/* frame: submitted, not sent before the ring ended; the driver's again, oldest first */
+	TOTEM_ACT_RETURN,
 };
 #define TOTEM_ACTION_KINDS 12
 
-/* Why a state was entered. One string each: totem_reason_name. The author of the ring extends the list. */
+/* Why a state was entered. One string each: totem_reason_name. */
 enum totem_reason {
 	TOTEM_REASON_START,
 	TOTEM_REASON_TOKEN_LOST,
@@ -161,24 +176,29 @@ struct totem_status {
 	uint64_t configurations;
 };
 
-/* ring_seq: the last persisted one, 0 on a first start. The update has room for every step of this ring. -ENOMEM, -EINVAL. */
+/* ring_seq: the last persisted one, 0 on a first start. The update has room for every step of this
+ * ring. -ENOMEM, -EINVAL. */
 int totem_new(const struct totem_config *config, uint64_t ring_seq, struct totem **out);
 void totem_free(struct totem **t);
 /* Frees frames still owned by the ring: calls release for each reference. For shutdown. */
 void totem_drain(struct totem *t, void (*release)(void *ctx, void *frame), void *ctx);
 
-/* Empties the update, then fills it. The update and all it points to are valid until the next step. */
+/* Empties the update, then fills it. The update and all it points to are valid until the next step.
+ */
 const struct totem_update *totem_step(struct totem *t, const struct totem_event *event);
 
 /* Absolute time of the earliest logical timer; UINT64_MAX if none runs. */
 uint64_t totem_next_deadline_ms(const struct totem *t);
 uint32_t totem_backlog_free(const struct totem *t);
-/* True while nothing will bring the token here by itself soon: the driver submits what it has packed at once. */
+/* True while nothing will bring the token here by itself soon: the driver submits what it has
+ * packed at once. */
 bool totem_resting(const struct totem *t);
-/* True when a frame under this number would be taken and is neither here nor pending: asked before a pull is started. */
+/* True when a frame under this number would be taken and is neither here nor pending: asked before
+ * a pull is started. */
 bool totem_wants(const struct totem *t, uint32_t from, const struct frame_info *info);
 void totem_status(const struct totem *t, struct totem_status *out);
-/* New timer and flow values from a reloaded configuration; node must be unchanged. -EINVAL names nothing changed. */
+/* New timer and flow values from a reloaded configuration; node must be unchanged. -EINVAL names
+ * nothing changed. */
 int totem_reconfigure(struct totem *t, const struct totem_config *config);
 
 const char *totem_state_name(enum totem_state state);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Control messages to bytes and back. One put_ and one get_ function per kind; decoding ends with the check that nothing is left over. */
+/* Control messages to bytes and back. One put_ and one get_ function per kind; decoding ends with
+ * the check that nothing is left over. */
 #include "wire/control.h"
 
 #include <assert.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Control messages of the ring: what travels on the control channel. Each fits CONTROL_SIZE_MAX bytes with NODES_MAX members.
- * Layout tables: docs/protocol.md, "On the wire". All numbers little-endian.
+/* Control messages of the ring: what travels on the control channel. Each fits CONTROL_SIZE_MAX
+ * bytes with NODES_MAX members. Layout tables: docs/protocol.md, "On the wire". All numbers
+ * little-endian.
  *
- *   0  magic u32        4  version u8     5  kind u8     6  zero u16     8  sender u32    12  size u32 (whole message)    16  body */
+ *   0  magic u32        4  version u8     5  kind u8     6  zero u16     8  sender u32    12  size
+ *      u32 (whole message)    16  body */
 #ifndef CORONET_WIRE_CONTROL_H
 #define CORONET_WIRE_CONTROL_H
 
@@ -54,8 +56,8 @@ struct control_commit_entry {
 	uint64_t aru;		 /* all received up to, on the old ring */
 	uint64_t high;		 /* highest number received there */
 	uint64_t high_delivered; /* highest number delivered there in the regular configuration */
-	uint64_t
-		obligation; /* old ring's members (bit i: i-th) whose messages it promised to deliver */
+	/* old ring's members (bit i: i-th) whose messages it promised to deliver */
+	uint64_t obligation;
 };
 
 struct control_commit {
@@ -89,7 +91,8 @@ struct control_token {
 	struct control_range rtr[CONTROL_RTR_MAX];
 };
 
-/* What the sender held of its old ring when recovery began: all up to aru, and aru + 1 + i for each bit i. */
+/* What the sender held of its old ring when recovery began: all up to aru, and aru + 1 + i for each
+ * bit i. */
 struct control_have {
 	struct ringid ring;
 	struct ringid old_ring;
@@ -99,7 +102,8 @@ struct control_have {
 	uint8_t map[CONTROL_HAVE_BYTES];
 };
 
-/* The sender lacks these numbers of its old ring, and the receiver said it has them. Masks are not carried (0). */
+/* The sender lacks these numbers of its old ring, and the receiver said it has them. Masks are not
+ * carried (0). */
 struct control_ask {
 	struct ringid ring;
 	struct ringid old_ring;
@@ -122,10 +126,12 @@ struct control {
 
 /* Returns the size. The message must obey the limits above: it is ours. */
 size_t wire_control_encode(const struct control *control, uint8_t out[CONTROL_SIZE_MAX]);
-/* Total over all inputs. Returns NULL, or the reason for refusal as a constant string; *out is then undefined.
- * Checked here: sizes, counts, order and uniqueness of members, masks within members, ranges that run forward, bounds on numbers. */
+/* Total over all inputs. Returns NULL, or the reason for refusal as a constant string; *out is then
+ * undefined. Checked here: sizes, counts, order and uniqueness of members, masks within members,
+ * ranges that run forward, bounds on numbers. */
 const char *wire_control_decode(const uint8_t *bytes, size_t size, struct control *out);
-/* What the header claims; CONTROL_NONE if it is none of ours. Lets a driver recognise a token before it feeds it. */
+/* What the header claims; CONTROL_NONE if it is none of ours. Lets a driver recognise a token
+ * before it feeds it. */
 enum control_kind wire_control_kind(const uint8_t *bytes, size_t size);
 const char *wire_control_name(enum control_kind kind);
 

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The frame: what travels on the bulk channel. One frame is one place in the total order.
  *
- *   0  magic u32        4  version u8     5  body u8 (enum frame_body)   6  guarantee u8   7  flags u8 (bit 0: recovered)
- *   8  body size u32   12  entries u32   16  ring rep u32   20  origin node u32   24  ring seq u64   32  seq u64
- *  40  old ring rep u32   44  zero u32   48  old ring seq u64   56  old seq u64   (zeros unless recovered)
- *  64  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload}, each padded to 8 bytes
+ *   0  magic u32        4  version u8     5  body u8 (enum frame_body)   6  guarantee u8   7  flags
+ *      u8 (bit 0: recovered)
+ *   8  body size u32   12  entries u32   16  ring rep u32   20  origin node u32   24  ring seq u64
+ *      32  seq u64
+ *  40  old ring rep u32   44  zero u32   48  old ring seq u64   56  old seq u64   (zeros unless
+ *      recovered)
+ *  64  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload}, each
+ *      padded to 8 bytes
  *
- * All numbers little-endian. A frame with FRAME_ANNOUNCE has one entry whose payload is not there: a struct frame_announce stands
- * in its place and says where to READ it. */
+ * All numbers little-endian. A frame with FRAME_ANNOUNCE has one entry whose payload is not there:
+ * a struct frame_announce stands in its place and says where to READ it. */
 #ifndef CORONET_WIRE_FRAME_H
 #define CORONET_WIRE_FRAME_H
 
@@ -36,7 +40,8 @@ enum frame_guarantee {
 	FRAME_SAFE = 3
 };
 
-/* What the ring needs to know of a frame. A recovered frame carries a message of an old ring under a number of the new one. */
+/* What the ring needs to know of a frame. A recovered frame carries a message of an old ring under
+ * a number of the new one. */
 struct frame_info {
 	struct ringid ring;
 	uint64_t seq;
@@ -71,11 +76,12 @@ struct frame_entry {
 };
 
 void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HEADER_SIZE]);
-/* Checks everything but the entries. Returns NULL, or the reason for refusal as a constant string. */
+/* Checks everything but the entries. Returns NULL, or the reason for refusal as a constant string.
+ */
 const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_header *out);
 
-/* Steps through the entries of a packed body: *at starts as FRAME_HEADER_SIZE. Returns NULL when *entry is the next one, or the reason
- * why there is none; `size` is the frame's whole size. */
+/* Steps through the entries of a packed body: *at starts as FRAME_HEADER_SIZE. Returns NULL when
+ * *entry is the next one, or the reason why there is none; `size` is the frame's whole size. */
 const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at,
 			     struct frame_entry *entry);
 

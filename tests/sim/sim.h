@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Deterministic simulation: N daemons' engines in one process, over a simulated transport, on virtual time. Everything that happens
- * follows from the seed. The room's files:
+/* Deterministic simulation: N daemons' engines in one process, over a simulated transport, on
+ * virtual time. Everything that happens follows from the seed. The room's files:
  *   sim_clock   virtual time: what happens next
- *   sim_net     the transport contract with RC semantics: in order while it lives, stalls, breaks with unknown outcome
+ *   sim_net     the transport contract with RC semantics: in order while it lives, stalls, breaks
+ *               with unknown outcome
  *   sim_node    one daemon: engine, durable ring sequence, clients with random habits
  *   sim_faults  what goes wrong, and when
  *   sim_check   one function per property that must hold

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The properties. Ring level: extended virtual synchrony as in the Totem paper, section 3. Program level: what closed process groups
- * promise. Each check_ function is one property; it says in its failure what was seen. */
+/* The properties. Ring level: extended virtual synchrony as in the Totem paper, section 3. Program
+ * level: what closed process groups promise. Each check_ function is one property; it says in its
+ * failure what was seen. */
 #include "tests/sim/sim_check.h"
 
 #include <errno.h>
@@ -228,7 +229,8 @@ void sim_check_regular(struct sim *sim, uint32_t node, uint64_t life, struct rin
 	check_same_members(sim, &sim->check->installs.at[sim->check->installs.count - 1]);
 }
 
-/* Places grow, belong to the ring that is installed, and leave no gap before the transitional configuration. */
+/* Places grow, belong to the ring that is installed, and leave no gap before the transitional
+ * configuration. */
 void sim_check_ordered(struct sim *sim, uint32_t node, uint64_t life, const struct frame_info *info)
 {
 	struct install *install = current_install(sim, node, life);
@@ -280,8 +282,8 @@ static struct install *find_install(struct sim *sim, uint32_t node, struct ringi
 	return NULL;
 }
 
-/* Nodes that go from the same ring to the same next one deliver the same places in between (virtual synchrony), and agree on who
- * comes along. */
+/* Nodes that go from the same ring to the same next one deliver the same places in between (virtual
+ * synchrony), and agree on who comes along. */
 static void check_virtual_synchrony(struct sim *sim, const struct install *a,
 				    const struct install *b)
 {
@@ -310,7 +312,8 @@ static void check_virtual_synchrony(struct sim *sim, const struct install *a,
 	}
 }
 
-/* What was delivered as SAFE in the regular configuration is delivered by every member that does not die. */
+/* What was delivered as SAFE in the regular configuration is delivered by every member that does
+ * not die. */
 static void check_safe(struct sim *sim, const struct install *install)
 {
 	for (size_t i = 0; i < install->ordered.count; i++) {
@@ -462,7 +465,8 @@ static void check_once(struct sim *sim, struct stream *to, const struct sim_mess
 	seen->numbers.at[message->number] = 1;
 }
 
-/* Ordered messages of one sender keep its order, and none is left out while both are in the view. */
+/* Ordered messages of one sender keep its order, and none is left out while both are in the view.
+ */
 static void check_fifo(struct sim *sim, struct stream *to, const struct sim_message *message)
 {
 	const struct stream *from = &sim->check->streams.at[message->stream];
@@ -502,8 +506,8 @@ static void forget_together(struct sim *sim, struct stream *stream, const struct
 	}
 }
 
-/* Everybody sees an ordered message at the same place, and in the same view unless it comes to them in a transitional configuration,
- * which may have lost what others saw before it. */
+/* Everybody sees an ordered message at the same place, and in the same view unless it comes to them
+ * in a transitional configuration, which may have lost what others saw before it. */
 static void check_place(struct sim *sim, struct stream *to, struct sent *sent)
 {
 	const struct current *current = &sim->check->current[to->node];
@@ -705,7 +709,8 @@ static bool received(const struct stream *stream, const struct sim_message *mess
 	       stream->seen.at[message->stream].numbers.at[message->number];
 }
 
-/* The same process was in the same group before: which of its memberships a view means cannot be told. */
+/* The same process was in the same group before: which of its memberships a view means cannot be
+ * told. */
 static bool ambiguous(const struct sim *sim, const struct stream *stream)
 {
 	for (size_t i = 0; i < sim->check->streams.count; i++) {
@@ -719,7 +724,8 @@ static bool ambiguous(const struct sim *sim, const struct stream *stream)
 	return false;
 }
 
-/* Who was in the view of an ordered message, is still there, and whose node delivered its place, has it. */
+/* Who was in the view of an ordered message, is still there, and whose node delivered its place,
+ * has it. */
 static void check_everybody_has(struct sim *sim, const struct sent *sent)
 {
 	const struct view *view = &sim->check->views.at[sent->view];

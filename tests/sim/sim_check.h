@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What must hold. The nodes report what they see as it happens; each property is one function in sim_check.c. */
+/* What must hold. The nodes report what they see as it happens; each property is one function in
+ * sim_check.c. */
 #ifndef CORONET_SIM_CHECK_H
 #define CORONET_SIM_CHECK_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Links with the semantics of reliable connections: in order and once while they live; silence keeps what is under way; a break leaves
- * its outcome unknown. Frames and READs touch the memory of both ends at the moment of arrival, as an adapter does, so memory that was
- * reused too early shows as corruption. */
+/* Links with the semantics of reliable connections: in order and once while they live; silence
+ * keeps what is under way; a break leaves its outcome unknown. Frames and READs touch the memory of
+ * both ends at the moment of arrival, as an adapter does, so memory that was reused too early shows
+ * as corruption. */
 #include "tests/sim/sim_net.h"
 
 #include <errno.h>
@@ -350,7 +351,8 @@ static void push_down(struct sim *sim, uint32_t node, uint32_t peer, bool gone)
 	push(sim, node, CONTROL, &event, NULL);
 }
 
-/* Ends the link; `silent` is a node that learns of it by no PEER_DOWN (it fenced, or it died); 0 for none. */
+/* Ends the link; `silent` is a node that learns of it by no PEER_DOWN (it fenced, or it died); 0
+ * for none. */
 static void end_link(struct sim *sim, uint32_t a, uint32_t b, uint32_t silent, bool dead)
 {
 	struct link *link = link_of(sim, a, b);

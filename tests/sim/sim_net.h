@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The simulated network: transport.h between nodes of one process. Faults are asked for by node ids. */
+/* The simulated network: transport.h between nodes of one process. Faults are asked for by node
+ * ids. */
 #ifndef CORONET_SIM_NET_H
 #define CORONET_SIM_NET_H
 
@@ -16,7 +17,8 @@ void sim_net_opening(struct sim *sim);
 
 /* The bulk channel breaks; frames delivered but not acknowledged will come again. */
 void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b);
-/* Both channels break: a random part of what was under way arrives, the rest is lost. Redialled within that time unless cut. */
+/* Both channels break: a random part of what was under way arrives, the rest is lost. Redialled
+ * within that time unless cut. */
 void sim_net_break(struct sim *sim, uint32_t a, uint32_t b, uint64_t redial_max_ms);
 /* Silence: what is sent stays under way; noticed after the ack time-out. */
 void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A daemon's engine with a host made of the simulation: durable memory that survives crashes, and programs that join, send, dawdle,
- * leave and die at random. */
+/* A daemon's engine with a host made of the simulation: durable memory that survives crashes, and
+ * programs that join, send, dawdle, leave and die at random. */
 #include "tests/sim/sim_node.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One run: a safety phase in which things go wrong, then a liveness phase in which nothing new does and everything must settle. */
+/* One run: a safety phase in which things go wrong, then a liveness phase in which nothing new does
+ * and everything must settle. */
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A transport without peers: tests put events into it and look at what the engine asked for. One at a time. */
+/* A transport without peers: tests put events into it and look at what the engine asked for. One at
+ * a time. */
 #ifndef CORONET_TEST_FAKE_TRANSPORT_H
 #define CORONET_TEST_FAKE_TRANSPORT_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An engine that is a ring of its own: what it does with messages of every size, with memory, with malformed frames, and at its end.
- * Rings of several engines are the simulator's. */
+/* An engine that is a ring of its own: what it does with messages of every size, with memory, with
+ * malformed frames, and at its end. Rings of several engines are the simulator's. */
 #include "engine/engine.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Control messages: each kind at its fullest goes through unchanged and fits; whatever is wrong is refused by name. */
+/* Control messages: each kind at its fullest goes through unchanged and fits; whatever is wrong is
+ * refused by name. */
 #include "wire/control.h"
 
 #include <setjmp.h>

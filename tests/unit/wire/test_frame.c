@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames: what is written is read back, and every malformed header, entry or announcement has its reason. */
+/* Frames: what is written is read back, and every malformed header, entry or announcement has its
+ * reason. */
 #include "wire/frame.h"
 
 #include <setjmp.h>
