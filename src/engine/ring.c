@@ -92,9 +92,6 @@ static void perform(struct engine *engine, const struct totem_action *action)
 	case TOTEM_ACT_DELIVER_EARLY:
 		engine_deliver(engine, frame, &action->info, true);
 		return;
-	case TOTEM_ACT_RETAIN:
-		body_hold(&frame->body, HOLD_STORE);
-		return;
 	case TOTEM_ACT_RELEASE:
 		body_drop(&frame->body, HOLD_STORE);
 		return;

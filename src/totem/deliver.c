@@ -21,7 +21,7 @@ static struct place *place_of(const struct totem *t, uint32_t from, const struct
 	struct ring *ring = route(t, info->ring);
 	struct place *place;
 
-	if (!ring || t->left || info->recovered || !nodeset_has(&ring->members, from) ||
+	if (!ring || t->left || !nodeset_has(&ring->members, from) ||
 	    !nodeset_has(&ring->members, info->origin) ||
 	    !window_covers(&ring->window, info->seq)) {
 		return NULL;

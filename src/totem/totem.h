@@ -8,8 +8,7 @@
  * nothing after totem_new. Not thread-safe: one driver owns it.
  *
  * Frames are opaque to it: `void *frame` is the driver's reference. A frame given to the ring in an
- * event belongs to the ring until a RELEASE action names it; RETAIN adds one more RELEASE to come
- * (the same frame stands in the windows of two rings). */
+ * event belongs to the ring until a RELEASE or RETURN action names it. */
 #ifndef CORONET_TOTEM_H
 #define CORONET_TOTEM_H
 
@@ -100,7 +99,6 @@ enum totem_action_kind {
 	TOTEM_ACT_DELIVER, /* frame, info: its place in the total order has come */
 	/* frame, info: UNORDERED and just arrived; DELIVER follows in its place all the same */
 	TOTEM_ACT_DELIVER_EARLY,
-	TOTEM_ACT_RETAIN,  /* frame */
 	TOTEM_ACT_RELEASE, /* frame */
 	/* members: those that come along from the old ring; ring = the old ring's id */
 	TOTEM_ACT_TRANSITIONAL,
@@ -111,7 +109,7 @@ enum totem_action_kind {
 	/* frame: submitted, not sent before the ring ended; the driver's again, oldest first */
 	TOTEM_ACT_RETURN,
 };
-#define TOTEM_ACTION_KINDS 12
+#define TOTEM_ACTION_KINDS 11
 
 /* Why a state was entered. One string each: totem_reason_name. */
 enum totem_reason {

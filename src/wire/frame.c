@@ -5,8 +5,6 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 
-#define FLAG_RECOVERED 1u
-
 void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HEADER_SIZE])
 {
 	const struct frame_info *info = &header->info;
@@ -16,17 +14,13 @@ void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HE
 	writer_u8(&w, FRAME_VERSION);
 	writer_u8(&w, (uint8_t)header->body);
 	writer_u8(&w, (uint8_t)info->guarantee);
-	writer_u8(&w, info->recovered ? FLAG_RECOVERED : 0);
+	writer_u8(&w, 0);
 	writer_u32(&w, header->body_size);
 	writer_u32(&w, header->entries);
 	writer_u32(&w, info->ring.rep);
 	writer_u32(&w, info->origin);
 	writer_u64(&w, info->ring.seq);
 	writer_u64(&w, info->seq);
-	writer_u32(&w, info->recovered ? info->old_ring.rep : 0);
-	writer_u32(&w, 0);
-	writer_u64(&w, info->recovered ? info->old_ring.seq : 0);
-	writer_u64(&w, info->recovered ? info->old_seq : 0);
 }
 
 static const char *check_fields(const struct frame_header *header, uint8_t flags, size_t size)
@@ -38,7 +32,7 @@ static const char *check_fields(const struct frame_header *header, uint8_t flags
 	    header->info.guarantee != FRAME_SAFE) {
 		return "unknown guarantee";
 	}
-	if (flags & ~FLAG_RECOVERED) {
+	if (flags != 0) {
 		return "unknown flags";
 	}
 	if (header->body_size != size - FRAME_HEADER_SIZE) {
@@ -49,10 +43,6 @@ static const char *check_fields(const struct frame_header *header, uint8_t flags
 	}
 	if (header->info.seq == 0 || header->info.origin == 0 || header->info.ring.rep == 0) {
 		return "zero sequence number, origin or ring";
-	}
-	if (header->info.recovered &&
-	    (header->info.old_seq == 0 || header->info.old_ring.rep == 0)) {
-		return "zero old sequence number or old ring";
 	}
 	return NULL;
 }
@@ -75,17 +65,12 @@ const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_
 	out->body = cursor_u8(&c);
 	out->info.guarantee = cursor_u8(&c);
 	flags = cursor_u8(&c);
-	out->info.recovered = flags & FLAG_RECOVERED;
 	out->body_size = cursor_u32(&c);
 	out->entries = cursor_u32(&c);
 	out->info.ring.rep = cursor_u32(&c);
 	out->info.origin = cursor_u32(&c);
 	out->info.ring.seq = cursor_u64(&c);
 	out->info.seq = cursor_u64(&c);
-	out->info.old_ring.rep = cursor_u32(&c);
-	cursor_u32(&c);
-	out->info.old_ring.seq = cursor_u64(&c);
-	out->info.old_seq = cursor_u64(&c);
 	return check_fields(out, flags, size);
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The frame: what travels on the bulk channel. One frame is one place in the total order.
  *
- *   0  magic u32        4  version u8     5  body u8 (enum frame_body)   6  guarantee u8   7  flags
- *      u8 (bit 0: recovered)
- *   8  body size u32   12  entries u32   16  ring rep u32   20  origin node u32   24  ring seq u64
- *      32  seq u64
- *  40  old ring rep u32   44  zero u32   48  old ring seq u64   56  old seq u64   (zeros unless
- *      recovered)
- *  64  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload}, each
- *      padded to 8 bytes
+ *   0  magic u32           4  version u8     5  body u8 (enum frame_body)
+ *   6  guarantee u8        7  zero u8        8  body size u32
+ *  12  entries u32        16  ring rep u32  20  origin node u32
+ *  24  ring seq u64       32  seq u64
+ *  40  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload},
+ *      each padded to 8 bytes
  *
  * All numbers little-endian. A frame with FRAME_ANNOUNCE has one entry whose payload is not there:
  * a struct frame_announce stands in its place and says where to READ it. */
@@ -23,7 +21,7 @@
 
 #define FRAME_MAGIC		0x544e5243u /* "CRNT" */
 #define FRAME_VERSION		1
-#define FRAME_HEADER_SIZE	64
+#define FRAME_HEADER_SIZE	40
 #define FRAME_ENTRY_HEADER_SIZE 8
 #define FRAME_ANNOUNCE_SIZE	32
 #define FRAME_META_MAX		1024
@@ -40,16 +38,12 @@ enum frame_guarantee {
 	FRAME_SAFE = 3
 };
 
-/* What the ring needs to know of a frame. A recovered frame carries a message of an old ring under
- * a number of the new one. */
+/* What the ring needs to know of a frame. */
 struct frame_info {
 	struct ringid ring;
 	uint64_t seq;
 	uint32_t origin; /* node that submitted it first */
 	enum frame_guarantee guarantee;
-	bool recovered;
-	struct ringid old_ring;
-	uint64_t old_seq;
 };
 
 struct frame_header {

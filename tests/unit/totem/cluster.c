@@ -339,9 +339,6 @@ static void perform(struct node *node, const struct totem_action *action)
 	case TOTEM_ACT_DELIVER_EARLY:
 		check_delivery(node, action);
 		return;
-	case TOTEM_ACT_RETAIN:
-		((struct frame *)action->frame)->refs++;
-		return;
 	case TOTEM_ACT_RELEASE:
 		check_release(node, action->frame);
 		frame_drop(node, action->frame);
