@@ -146,6 +146,9 @@ const struct config_node *config_local(const struct config *config);
 /* NULL when no node has this id. */
 const struct config_node *config_node(const struct config *config, uint32_t id);
 
+/* Receive slots that a window needs. */
+uint32_t config_slots_needed(uint32_t window_size);
+
 const char *config_transport_name(enum config_transport transport);
 
 /* A message about a line of the file; line 0 stands for the whole file. */

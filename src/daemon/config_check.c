@@ -129,6 +129,27 @@ static int check_window(struct config_parser *parser)
 	return 0;
 }
 
+/* The engine keeps a quarter for its own frames, and wants room for the frames of four rotations in the rest. */
+uint32_t config_slots_needed(uint32_t window_size)
+{
+	return (window_size * 16 + 2) / 3;
+}
+
+static int check_slots(struct config_parser *parser)
+{
+	const struct config *config = parser->config;
+	uint32_t needed = config_slots_needed(config->totem.window_size);
+
+	if (config->slots >= needed) {
+		return 0;
+	}
+	return config_fail(
+		parser, line_of(parser, "rdma", "slots"),
+		"slots (%u) are too few for window_size %u: %u are needed. Raise slots or "
+		"lower window_size",
+		config->slots, config->totem.window_size, needed);
+}
+
 /* The largest payload that fits into a frame beside the headers. */
 static uint32_t eager_room(const struct config *config)
 {
@@ -245,7 +266,8 @@ static int check_nodes(struct config_parser *parser)
 int config_check(struct config_parser *parser)
 {
 	if (check_version(parser) || check_nodes(parser) || check_times(parser) ||
-	    check_window(parser) || check_sizes(parser) || check_priority(parser)) {
+	    check_window(parser) || check_slots(parser) || check_sizes(parser) ||
+	    check_priority(parser)) {
 		return -EINVAL;
 	}
 	return check_paths(parser);

@@ -73,6 +73,20 @@ static void keep(const struct config *old, struct config *new)
 	KEEP("clients.inline_max", client_inline_max_bytes);
 }
 
+/* More frames in a rotation need more slots, and those there are stay. */
+static void keep_window(const struct config *old, struct config *new)
+{
+	if (config_slots_needed(new->totem.window_size) <= new->slots) {
+		return;
+	}
+	log_say(LOG_PART_MAIN, LOG_NOTICE,
+		"reload: totem.window_size stays %u until the daemon is restarted with more slots",
+		old->totem.window_size);
+	new->totem.window_size = old->totem.window_size;
+	new->totem.max_messages = old->totem.max_messages;
+	new->totem.accelerated_window = old->totem.accelerated_window;
+}
+
 /* An address is part of a link: a node gets another one by being removed and added again. */
 static void keep_addresses(const struct config *old, struct config *new)
 {
@@ -177,6 +191,7 @@ void daemon_reload(struct daemon *daemon)
 		log_say(LOG_PART_MAIN, LOG_ERR, "reload: nothing is changed");
 	} else {
 		keep(daemon->config, new);
+		keep_window(daemon->config, new);
 		keep_addresses(daemon->config, new);
 		apply(daemon, new);
 		log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: done");

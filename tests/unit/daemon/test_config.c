@@ -290,6 +290,14 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 		       EXIT_CONFIG,
 		       "f: token and token_coefficient make 3600650 ms for 3 nodes; an hour is "
 		       "allowed");
+	assert_refused(
+		WHOLE("") "rdma {\nslots: 266\n}\n", EXIT_CONFIG,
+		"f:15: slots (266) are too few for window_size 50: 267 are needed. Raise slots or "
+		"lower window_size");
+	assert_refused(
+		WHOLE("window_size: 1024\n"), EXIT_CONFIG,
+		"f: slots (1024) are too few for window_size 1024: 5462 are needed. Raise slots or "
+		"lower window_size");
 	assert_refused(WHOLE("") "rdma {\nslot_size: 5000\n}\n", EXIT_CONFIG,
 		       "f:15: slot_size is not a multiple of 4096, the size of a page");
 	assert_refused(WHOLE("") "rdma {\neager_size: 32768\n}\n", EXIT_CONFIG,
@@ -311,7 +319,7 @@ static void config_parse__small_slots_lower_what_depends(void **state)
 	struct parsed parsed = parse_good(WHOLE("") "rdma {\nslot_size: 4096\ncopy_size: 1k\n}\n");
 
 	(void)state;
-	assert_int_equal(parsed.config->eager_size_bytes, 3880);
+	assert_int_equal(parsed.config->eager_size_bytes, 3904);
 	assert_int_equal(parsed.config->copy_size_bytes, 1024);
 	parsed_free(&parsed);
 }
