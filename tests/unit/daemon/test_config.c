@@ -301,7 +301,7 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 	assert_refused(WHOLE("") "rdma {\nslot_size: 5000\n}\n", EXIT_CONFIG,
 		       "f:15: slot_size is not a multiple of 4096, the size of a page");
 	assert_refused(WHOLE("") "rdma {\neager_size: 32768\n}\n", EXIT_CONFIG,
-		       "f:15: eager_size (32768) does not fit a slot: with slot_size 32768, 32552 "
+		       "f:15: eager_size (32768) does not fit a slot: with slot_size 32768, 32576 "
 		       "bytes do");
 	assert_refused(WHOLE("") "rdma {\neager_size: 1k\ncopy_size: 2k\n}\n", EXIT_CONFIG,
 		       "f:16: copy_size (2048) is above eager_size (1024): larger messages are not "
