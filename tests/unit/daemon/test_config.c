@@ -3,6 +3,8 @@
 #include <syslog.h>
 
 #include "config_fixture.h"
+#include "pg/pg.h"
+#include "wire/frame.h"
 
 static void config_parse__fills_defaults(void **state)
 {
@@ -300,9 +302,6 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 		"lower window_size");
 	assert_refused(WHOLE("") "rdma {\nslot_size: 5000\n}\n", EXIT_CONFIG,
 		       "f:15: slot_size is not a multiple of 4096, the size of a page");
-	assert_refused(WHOLE("") "rdma {\neager_size: 32768\n}\n", EXIT_CONFIG,
-		       "f:15: eager_size (32768) does not fit a slot: with slot_size 32768, 32576 "
-		       "bytes do");
 	assert_refused(WHOLE("") "rdma {\neager_size: 1k\ncopy_size: 2k\n}\n", EXIT_CONFIG,
 		       "f:16: copy_size (2048) is above eager_size (1024): larger messages are not "
 		       "sent in frames");
@@ -314,13 +313,31 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 		       "f:3: cluster_name is empty: daemons know each other by it");
 }
 
-static void config_parse__small_slots_lower_what_depends(void **state)
+/* As much as fits a slot with the longest group name, and not a word less. */
+static void assert_fills_slot(const struct config *config)
+{
+	size_t whole = FRAME_HEADER_SIZE + frame_entry_size(PG_META_MAX, config->eager_size_bytes);
+
+	assert_in_range(whole, config->slot_size_bytes - 7, config->slot_size_bytes);
+}
+
+static void config_parse__eager_size_is_what_fits_a_slot(void **state)
 {
 	struct parsed parsed = parse_good(WHOLE("") "rdma {\nslot_size: 4096\ncopy_size: 1k\n}\n");
 
 	(void)state;
-	assert_int_equal(parsed.config->eager_size_bytes, 3904);
+	assert_fills_slot(parsed.config);
 	assert_int_equal(parsed.config->copy_size_bytes, 1024);
+	parsed_free(&parsed);
+	parsed = parse_good(WHOLE(""));
+	assert_fills_slot(parsed.config);
+	parsed_free(&parsed);
+	parsed = parse(WHOLE("") "rdma {\neager_size: 32768\n}\n");
+	assert_int_equal(parsed.code, EXIT_CONFIG);
+	assert_int_equal(told(&parsed,
+			      "f:15: eager_size (32768) does not fit a slot: with slot_size "
+			      "32768, "),
+			 1);
 	parsed_free(&parsed);
 }
 
@@ -471,7 +488,7 @@ int main(void)
 		cmocka_unit_test(config_parse__refuses_bad_nodes),
 		cmocka_unit_test(config_parse__limits_the_number_of_nodes),
 		cmocka_unit_test(config_parse__checks_what_keys_mean_together),
-		cmocka_unit_test(config_parse__small_slots_lower_what_depends),
+		cmocka_unit_test(config_parse__eager_size_is_what_fits_a_slot),
 		cmocka_unit_test(config_parse__logging),
 		cmocka_unit_test(config_parse__logging_faults_have_their_own_code),
 		cmocka_unit_test(config_parse__uidgid),
