@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The conformance suite on the RDMA transport: on the lab's devices, one per node, or with all ends on whatever device this host has,
- * told apart by their ports. CONFORMANCE_VERBS_ADDRESS chooses the address for that. */
+/* The conformance suite on the RDMA transport: on the lab's devices, one per node, or with all ends
+ * on whatever device this host has, told apart by their ports. CONFORMANCE_VERBS_ADDRESS chooses
+ * the address for that. */
 #include "tests/conformance/conformance.h"
 
 #include <arpa/inet.h>

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One node of a mesh over the RDMA transport, without ring and daemon: sends numbered frames of known content to everybody, READs from
- * everybody, bounces control messages, checks all that arrives and prints one line per event. tests/lab/cases/verbs-faults runs several of
- * them on soft-RoCE and breaks things.
+/* One node of a mesh over the RDMA transport, without ring and daemon: sends numbered frames of
+ * known content to everybody, READs from everybody, bounces control messages, checks all that
+ * arrives and prints one line per event. tests/lab/cases/verbs-faults runs several of them on
+ * soft-RoCE and breaks things.
  *
- *   verbs_node NODE ADDRESS[:PORT] PEER=ADDRESS[:PORT]... [-f FRAMES_PER_SECOND] [-s FRAME_BYTES] [-r READS_PER_SECOND]
- *              [-R READ_BYTES] [-p MS_BETWEEN_PINGS] [-t SECONDS] [-d DEVICE] [-q]
+ *   verbs_node [-f FRAMES_PER_SECOND] [-s FRAME_BYTES] [-r READS_PER_SECOND] [-R READ_BYTES]
+ *              [-p MS_BETWEEN_PINGS] [-t SECONDS] [-d DEVICE] [-q]
+ *              NODE ADDRESS[:PORT] PEER=ADDRESS[:PORT]...
  *
- * SIGUSR1 fences every peer; SIGTERM ends. Exit status: 0 well, 1 something wrong arrived, 2 usage, 3 cannot open. */
+ * SIGUSR1 fences every peer; SIGTERM ends. Exit status: 0 well, 1 something wrong arrived, 2 usage,
+ * 3 cannot open. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -124,7 +127,8 @@ static void log_line(void *ctx, int priority, const char *text)
 	}
 }
 
-/* The byte at this offset of the memory that node shows to READs, and of the payload of frames gathered from it. */
+/* The byte at this offset of the memory that node shows to READs, and of the payload of frames
+ * gathered from it. */
 static uint8_t content(uint32_t node, uint64_t offset)
 {
 	return (uint8_t)((offset * 2654435761u >> 7) ^ (offset >> 16) ^ node * 37);
@@ -198,7 +202,8 @@ static void setup_memory(void)
 	}
 }
 
-/* Frames carry a header, kept in a ring of its own at the end of the send memory, and a payload from anywhere before. */
+/* Frames carry a header, kept in a ring of its own at the end of the send memory, and a payload
+ * from anywhere before. */
 static uint64_t header_place(const struct peer *peer, uint64_t seq)
 {
 	return SEND_BYTES - (uint64_t)(peer_count)*DEPTH * FRAME_HEAD +
@@ -520,8 +525,8 @@ static void summary(void)
 		struct transport_peer_stats stats;
 
 		ops->peer_stats(transport, peer->node, &stats);
-		say("SUMMARY %u up %d sent %llu failed %llu received %llu repeated %llu reads %llu redials %llu "
-		    "rnr %llu pongs %llu ping avg %llu us max %llu us",
+		say("SUMMARY %u up %d sent %llu failed %llu received %llu repeated %llu reads %llu "
+		    "redials %llu rnr %llu pongs %llu ping avg %llu us max %llu us",
 		    peer->node, stats.up, (unsigned long long)peer->sent,
 		    (unsigned long long)peer->failed, (unsigned long long)stats.frames_received,
 		    (unsigned long long)peer->repeated, (unsigned long long)stats.reads,

@@ -27,12 +27,14 @@ void softroce_nl_begin(struct nl_request *request, uint16_t command, uint16_t fl
 void softroce_nl_u32(struct nl_request *request, uint16_t attribute, uint32_t value);
 void softroce_nl_text(struct nl_request *request, uint16_t attribute, const char *value);
 
-/* Takes the messages of one datagram apart and calls `each` for the answers. Returns 1 when more datagrams follow, 0 at the end, or the
- * negative errno that the kernel sent; -EBADMSG when the bytes make no sense. */
+/* Takes the messages of one datagram apart and calls `each` for the answers. Returns 1 when more
+ * datagrams follow, 0 at the end, or the negative errno that the kernel sent; -EBADMSG when the
+ * bytes make no sense. */
 int softroce_nl_parse(const void *bytes, size_t size,
 		      void (*each)(void *ctx, const struct nl_answer *answer), void *ctx);
 
-/* Sends and hears the answers out. Negative errno; -EPROTONOSUPPORT: this kernel has no RDMA netlink. `each` may be NULL. */
+/* Sends and hears the answers out. Negative errno; -EPROTONOSUPPORT: this kernel has no RDMA
+ * netlink. `each` may be NULL. */
 int softroce_nl_call(const struct nl_request *request,
 		     void (*each)(void *ctx, const struct nl_answer *answer), void *ctx);
 

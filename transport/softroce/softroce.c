@@ -57,7 +57,8 @@ static void add_port(void *ctx, const struct nl_answer *answer)
 {
 	struct softroce_link *link = ctx;
 
-	/* Adapters that Coronet can use have one port per device; the first one with an interface counts. */
+	/* Adapters that Coronet can use have one port per device; the first one with an interface
+	 * counts. */
 	if (link->netdev[0] || !answer->netdev || strlen(answer->netdev) >= IF_NAMESIZE) {
 		return;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Soft-RoCE devices (rdma_rxe): listing, making, removing, and saying why that is impossible here. Speaks the kernel's RDMA netlink
- * (rdma-link(8)) by itself: no process is started. Control path only; every call opens its own socket. Thread-safe. */
+/* Soft-RoCE devices (rdma_rxe): listing, making, removing, and saying why that is impossible here.
+ * Speaks the kernel's RDMA netlink (rdma-link(8)) by itself: no process is started. Control path
+ * only; every call opens its own socket. Thread-safe. */
 #ifndef CORONET_SOFTROCE_H
 #define CORONET_SOFTROCE_H
 
@@ -37,8 +38,9 @@ struct softroce_link {
 /* Fills at most max links, *count says how many there are. */
 enum softroce_answer softroce_list(struct softroce_link *links, int max, int *count);
 
-/* Sees to it that the interface has a soft-RoCE device: takes the one that is there, or makes one called `wish` (NULL: rxe0, rxe1... whatever
- * is free). The kernel loads its module by itself if it may. *created: softroce_undo is due later. */
+/* Sees to it that the interface has a soft-RoCE device: takes the one that is there, or makes one
+ * called `wish` (NULL: rxe0, rxe1... whatever is free). The kernel loads its module by itself if it
+ * may. *created: softroce_undo is due later. */
 enum softroce_answer softroce_ensure(const char *netdev, const char *wish,
 				     char device[SOFTROCE_NAME_MAX], bool *created);
 

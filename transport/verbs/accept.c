@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The listening side of connection management: who may connect, and what takes the place of what; see cm.h. */
+/* The listening side of connection management: who may connect, and what takes the place of what;
+ * see cm.h. */
 #include "verbs/cm.h"
 
 #include <errno.h>
@@ -12,7 +13,8 @@
 #include "verbs/peer.h"
 #include "verbs/timing.h"
 
-/* An accepted connection may take longer than a step of the dialler's, who starts anew when it loses patience. */
+/* An accepted connection may take longer than a step of the dialler's, who starts anew when it
+ * loses patience. */
 #define ACCEPT_STEPS 4
 
 /* The same complaint about the same node is not repeated for this long. */
@@ -82,7 +84,8 @@ static enum reject_reason check_peer(const struct transport *t, const struct ver
 	if (request->slot_size_bytes != t->config.slot_size_bytes) {
 		return REJECT_SLOT_SIZE;
 	}
-	/* Requests of one incarnation may overtake each other; an attempt that was given up must not win. */
+	/* Requests of one incarnation may overtake each other; an attempt that was given up must
+	 * not win. */
 	if (request->incarnation == peer->incarnation &&
 	    (int32_t)(request->attempt - peer->last_attempt) <= 0) {
 		return REJECT_OLD;

@@ -117,7 +117,8 @@ int verbs_bulk_send(struct verbs_peer *peer, const struct transport_seg *segs, i
 	return 0;
 }
 
-/* The key came over the wire, so the READ may be impossible; it then fails as if the peer's adapter had said so. */
+/* The key came over the wire, so the READ may be impossible; it then fails as if the peer's adapter
+ * had said so. */
 static bool read_possible(uint64_t key, uint64_t offset, uint32_t size, uint32_t *rkey)
 {
 	struct verbs_key parts;
@@ -295,7 +296,8 @@ void verbs_bulk_read_failed(struct verbs_peer *peer, enum ibv_wc_status status)
 	if (op->doom == 0 && op->tries >= READ_TRIES_MAX) {
 		op->doom = -EREMOTEIO;
 	}
-	/* The peer has withdrawn the region: the others that want it would cost a connection each. */
+	/* The peer has withdrawn the region: the others that want it would cost a connection
+	 * each. */
 	for (uint32_t i = 1; i < fifo->count && op->doom == -EACCES; i++) {
 		struct read_op *other = &peer->reads[fifo_index(fifo, i)];
 

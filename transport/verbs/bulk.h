@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The bulk channel: frames gathered from our regions into the peer's slots, and READs of the peer's regions. Both wait in a queue of the
- * peer's until their completion, so that a connection that breaks costs nothing but a resend in the same order. */
+/* The bulk channel: frames gathered from our regions into the peer's slots, and READs of the peer's
+ * regions. Both wait in a queue of the peer's until their completion, so that a connection that
+ * breaks costs nothing but a resend in the same order. */
 #ifndef CORONET_VERBS_BULK_H
 #define CORONET_VERBS_BULK_H
 
@@ -25,7 +26,8 @@ void verbs_bulk_fail(struct verbs_peer *peer, int status);
 /* Completions, oldest first. */
 void verbs_bulk_frame_sent(struct verbs_peer *peer);
 void verbs_bulk_read_done(struct verbs_peer *peer);
-/* The oldest READ has failed with this completion status: it ends, or is tried again on the next connection. */
+/* The oldest READ has failed with this completion status: it ends, or is tried again on the next
+ * connection. */
 void verbs_bulk_read_failed(struct verbs_peer *peer, enum ibv_wc_status status);
 
 int verbs_bulk_slot_post(struct transport *t, uint32_t slot);

@@ -231,7 +231,8 @@ void verbs_channel_silence(struct verbs_channel *channel)
 	if (!channel->id || !channel->id->qp) {
 		return;
 	}
-	/* Sets the error state, then tells the peer; fails where there is no connection yet, or none any more. */
+	/* Sets the error state, then tells the peer; fails where there is no connection yet, or
+	 * none any more. */
 	if (rdma_disconnect(channel->id) != 0) {
 		(void)ibv_modify_qp(channel->id->qp, &attr, IBV_QP_STATE);
 	}

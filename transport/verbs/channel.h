@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One reliable connection: its queue pair, the account of its send queue, its breaking and its end. */
+/* One reliable connection: its queue pair, the account of its send queue, its breaking and its
+ * end. */
 #ifndef CORONET_VERBS_CHANNEL_H
 #define CORONET_VERBS_CHANNEL_H
 
@@ -12,10 +13,12 @@ void verbs_channel_fini(struct verbs_channel *channel);
 
 /* Makes the queue pair of channel->id. Negative errno. */
 int verbs_channel_create_qp(struct verbs_channel *channel);
-/* What the connection manager has no words for: RNR timer, access, the READ depth agreed on. The queue pair can send. */
+/* What the connection manager has no words for: RNR timer, access, the READ depth agreed on. The
+ * queue pair can send. */
 void verbs_channel_tune(struct verbs_channel *channel);
 
-/* Posts one signalled request and books it. -ENOBUFS: the send queue is full. Any other failure breaks the channel. */
+/* Posts one signalled request and books it. -ENOBUFS: the send queue is full. Any other failure
+ * breaks the channel. */
 int verbs_channel_post(struct verbs_channel *channel, struct ibv_send_wr *wr, enum wr_kind kind,
 		       uint32_t slot);
 /* A READ of a few bytes: proves path and queue pair without taking a receive place. */
@@ -27,7 +30,8 @@ bool verbs_channel_retire(struct verbs_channel *channel, struct wrid id);
 void verbs_channel_break(struct verbs_channel *channel, enum break_reason reason);
 /* Queue pair to error: nothing is received or sent from here on. */
 void verbs_channel_silence(struct verbs_channel *channel);
-/* Queue pair and id are gone when it returns; the channel is idle. Completions must have been drained. */
+/* Queue pair and id are gone when it returns; the channel is idle. Completions must have been
+ * drained. */
 void verbs_channel_destroy(struct verbs_channel *channel);
 
 /* NULL when no live queue pair has the number. */

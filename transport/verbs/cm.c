@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Takes the connection manager's events off its channel and hands them to whom they concern; see cm.h. */
+/* Takes the connection manager's events off its channel and hands them to whom they concern; see
+ * cm.h. */
 #include "verbs/cm.h"
 
 #include <errno.h>
@@ -13,7 +14,8 @@
 
 #define CM_EVENTS_PER_TURN 32
 
-/* False when there is none. The copy comes first: acknowledging frees the private data, and an id cannot be destroyed before. */
+/* False when there is none. The copy comes first: acknowledging frees the private data, and an id
+ * cannot be destroyed before. */
 static bool cm_next(struct transport *t, struct cm_event *out)
 {
 	struct rdma_cm_event *event;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The connection manager's side: dialling, accepting, rejecting. Its own time-outs take minutes; ours rule. */
+/* The connection manager's side: dialling, accepting, rejecting. Its own time-outs take minutes;
+ * ours rule. */
 #ifndef CORONET_VERBS_CM_H
 #define CORONET_VERBS_CM_H
 
@@ -19,7 +20,8 @@ struct cm_event {
 /* Handles what the connection manager has to say, a bounded number of events. */
 void verbs_cm_turn(struct transport *t);
 
-/* Starts to dial the channel, or with `probe` only to ask whether anybody listens. Failure marks the channel. */
+/* Starts to dial the channel, or with `probe` only to ask whether anybody listens. Failure marks
+ * the channel. */
 void verbs_dial(struct verbs_channel *channel, bool probe);
 /* The next step of a dial under way. */
 void verbs_dial_event(struct verbs_channel *channel, const struct cm_event *event);

@@ -16,8 +16,10 @@
 
 #define CHUNK_BYTES    (2 * CONTROL_QUOTA * CONTROL_BUFFER_SIZE)
 #define HELLO_SIZE     22
-#define CREDIT_AT      (CONTROL_QUOTA / 2 - 2) /* consumed and not told: time for a message of its own */
 #define RESET_AGAIN_MS 500
+
+/* Consumed and not told: time for a message of its own. */
+#define CREDIT_AT (CONTROL_QUOTA / 2 - 2)
 
 static_assert(CONTROL_HEADER + CONTROL_SIZE_MAX <= CONTROL_BUFFER_SIZE,
 	      "a message fits its buffer");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The control channel: copied messages with credit. Every message carries in its header how many of the other side's messages have
- * given their receive place back; a side never has more than the other's quota without such an answer, so a receive place is always
- * there, also while the other process stands still.
+/* The control channel: copied messages with credit. Every message carries in its header how many of
+ * the other side's messages have given their receive place back; a side never has more than the
+ * other's quota without such an answer, so a receive place is always there, also while the other
+ * process stands still.
  *
  *   0  kind     1 byte
  *   1  zero     1 byte
@@ -29,8 +30,8 @@ struct control_hello {
 	uint16_t quota;
 };
 
-/* Memory for the peer with this index, and its receive places posted. It stays until verbs_control_free: posted places cannot be taken
- * back. -ENOMEM (logged). */
+/* Memory for the peer with this index, and its receive places posted. It stays until
+ * verbs_control_free: posted places cannot be taken back. -ENOMEM (logged). */
 int verbs_control_grow(struct transport *t, uint8_t index);
 void verbs_control_free(struct transport *t);
 /* A new connection: nothing sent, nothing owed. */

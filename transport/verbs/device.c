@@ -25,7 +25,8 @@
 /* Every peer may dial both channels at once, and once more before we have looked. */
 #define LISTEN_BACKLOG (4 * NODES_MAX)
 
-/* Patience with an adapter that is to give receive places back, and the one that need not be waited for. */
+/* Patience with an adapter that is to give receive places back, and the one that need not be waited
+ * for. */
 #define SETTLE_MS  10
 #define VENDOR_RXE 0xffffff
 
@@ -111,7 +112,8 @@ static int device_check(struct transport *t)
 	return 0;
 }
 
-/* Every queue has room for a connection that is being replaced as well: its last completions may still be there. */
+/* Every queue has room for a connection that is being replaced as well: its last completions may
+ * still be there. */
 static int device_sizes(struct transport *t)
 {
 	uint32_t slots = t->config.slot_count;

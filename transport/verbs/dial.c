@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The dialling side of connection management: address, route, connect, each under a timer of our own; see cm.h. */
+/* The dialling side of connection management: address, route, connect, each under a timer of our
+ * own; see cm.h. */
 #include "verbs/cm.h"
 
 #include <errno.h>
@@ -111,7 +112,8 @@ static void dial_connect(struct verbs_channel *channel)
 
 	next_step(channel, CHANNEL_CONNECTING);
 	if (channel->probing) {
-		/* A probe is always rejected and needs no queue pair, only a number that no other has. */
+		/* A probe is always rejected and needs no queue pair, only a number that no other
+		 * has. */
 		param.qp_num = 0x800000 | (channel->attempt * 64 + channel->peer->index) % 0x7fffff;
 	} else if (verbs_channel_create_qp(channel) < 0) {
 		verbs_channel_break(channel, BREAK_RESOURCES);
@@ -180,7 +182,8 @@ void verbs_dial_event(struct verbs_channel *channel, const struct cm_event *even
 	} else if (event->type == RDMA_CM_EVENT_REJECTED) {
 		dial_rejected(channel, event);
 	} else if (event->type == RDMA_CM_EVENT_CONNECT_RESPONSE) {
-		/* Only for an id without a queue pair: somebody accepts probes, so it is not our kind. */
+		/* Only for an id without a queue pair: somebody accepts probes, so it is not our
+		 * kind. */
 		verbs_channel_break(channel, BREAK_PROTOCOL);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What travels in the private data of connection requests and rejections. Little-endian; the connection manager pads with zeros, so
- * every record starts with its own length. A request has at most 56 bytes, a rejection 148. */
+/* What travels in the private data of connection requests and rejections. Little-endian; the
+ * connection manager pads with zeros, so every record starts with its own length. A request has at
+ * most 56 bytes, a rejection 148. */
 #ifndef CORONET_VERBS_HANDSHAKE_H
 #define CORONET_VERBS_HANDSHAKE_H
 

@@ -18,9 +18,11 @@
 
 /* A connection that broke so often in a row without carrying a frame is not the cure. */
 #define BULK_BREAKS_MAX 10
-/* Dials after "stale" are repeated at once, a few times: the first clears the other kernel's memory. */
+/* Dials after "stale" are repeated at once, a few times: the first clears the other kernel's
+ * memory. */
 #define STALE_TRIES 5
-/* How many steps of dialling a loss may be held back to learn whether the process lives; usually it takes a few milliseconds. */
+/* How many steps of dialling a loss may be held back to learn whether the process lives; usually it
+ * takes a few milliseconds. */
 #define FATE_STEPS 3
 
 void verbs_wake(struct transport *t)
@@ -58,7 +60,8 @@ static void peer_describe(struct verbs_peer *peer)
 	snprintf(peer->text, sizeof(peer->text), "node %u (%s)", peer->node, addr);
 }
 
-/* The struct outlives the peer: its generations go on, so that late completions are known as such. */
+/* The struct outlives the peer: its generations go on, so that late completions are known as
+ * such. */
 static void peer_reset(struct verbs_peer *peer, struct transport *t,
 		       const struct transport_peer *config)
 {
@@ -241,7 +244,8 @@ void verbs_peer_fate(struct verbs_peer *peer, bool gone)
 	}
 }
 
-/* The owner learns of the loss now, or a little later when it is worth asking first whether the process lives. */
+/* The owner learns of the loss now, or a little later when it is worth asking first whether the
+ * process lives. */
 static void announce_end(struct verbs_peer *peer, enum break_reason reason, bool gone)
 {
 	const struct transport *t = peer->control.t;

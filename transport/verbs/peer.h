@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A peer's link: when its two channels are dialled, when it is up, when it is given up and what the owner hears of that. */
+/* A peer's link: when its two channels are dialled, when it is up, when it is given up and what the
+ * owner hears of that. */
 #ifndef CORONET_VERBS_PEER_H
 #define CORONET_VERBS_PEER_H
 
@@ -25,7 +26,8 @@ uint64_t verbs_peer_deadline_ms(const struct verbs_peer *peer);
 
 /* The channel's queue pair can send. */
 void verbs_peer_connected(struct verbs_channel *channel);
-/* Something has arrived on the channel, so it is connected even if the connection manager has not said so. */
+/* Something has arrived on the channel, so it is connected even if the connection manager has not
+ * said so. */
 void verbs_peer_heard(struct verbs_channel *channel);
 /* False: that is not whom we mean to talk to. */
 bool verbs_peer_greeted(struct verbs_peer *peer, const struct control_hello *hello);

@@ -44,7 +44,8 @@ void verbs_queue_fini(struct event_queue *queue)
 
 int verbs_queue_promise(struct event_queue *queue)
 {
-	/* `count` may hold up to `spare` unreserved events; counting both keeps the sum simple and safe. */
+	/* `count` may hold up to `spare` unreserved events; counting both keeps the sum simple and
+	 * safe. */
 	if (queue->count + queue->promised + queue->spare + 1 > queue->capacity &&
 	    queue_grow(queue, queue->capacity * 2) < 0) {
 		return -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Events waiting for the owner's next poll, first in first out. Everything that is lent to the transport will come back as exactly one
- * event; its place is reserved when it is lent, so that giving it back can never fail for lack of memory. */
+/* Events waiting for the owner's next poll, first in first out. Everything that is lent to the
+ * transport will come back as exactly one event; its place is reserved when it is lent, so that
+ * giving it back can never fail for lack of memory. */
 #ifndef CORONET_VERBS_QUEUE_H
 #define CORONET_VERBS_QUEUE_H
 
@@ -25,7 +26,8 @@ int verbs_queue_promise(struct event_queue *queue);
 void verbs_queue_unpromise(struct event_queue *queue);
 void verbs_queue_fulfil(struct event_queue *queue, const struct transport_event *event);
 
-/* Appends an event without a promise; the owner of the queue sees to it that at most `spare` of those wait. */
+/* Appends an event without a promise; the owner of the queue sees to it that at most `spare` of
+ * those wait. */
 void verbs_queue_append(struct event_queue *queue, const struct transport_event *event);
 
 /* At most max, and no control message behind a frame; returns how many. */

@@ -5,8 +5,9 @@
 
 #include "verbs/verbs_int.h"
 
-/* Registers memory under the name iova; `remote` is what peers may do: IBV_ACCESS_REMOTE_READ or nothing. NULL with errno: the reason has been logged,
- * with the memory lock limit that would do; `what` names the memory there. */
+/* Registers memory under the name iova; `remote` is what peers may do: IBV_ACCESS_REMOTE_READ or
+ * nothing. NULL with errno: the reason has been logged, with the memory lock limit that would do;
+ * `what` names the memory there. */
 struct ibv_mr *verbs_region_register(struct transport *t, void *base, size_t size_bytes,
 				     uint64_t iova, int remote, const char *what);
 void verbs_region_release(struct transport *t, struct ibv_mr *mr, size_t size_bytes);
@@ -19,8 +20,9 @@ void verbs_region_remove(struct transport *t, uint32_t id);
 int verbs_region_sge(const struct transport *t, const struct transport_seg *seg,
 		     struct ibv_sge *out);
 
-/* What peers name a region by: the rkey (32 bits), the region's size in units of 4096 bytes (24 bits, all ones: unknown), and a check over
- * both (8 bits). A READ that cannot be right is refused before it costs the connection; the peer's adapter checks all the same. */
+/* What peers name a region by: the rkey (32 bits), the region's size in units of 4096 bytes (24
+ * bits, all ones: unknown), and a check over both (8 bits). A READ that cannot be right is refused
+ * before it costs the connection; the peer's adapter checks all the same. */
 struct verbs_key {
 	uint32_t rkey;
 	uint64_t size_bytes;

@@ -83,7 +83,8 @@ static void verbs_close(struct transport **at)
 	if (!t) {
 		return;
 	}
-	/* First the listener: who redials as soon as we hang up shall learn that nobody is there. */
+	/* First the listener: who redials as soon as we hang up shall learn that nobody is
+	 * there. */
 	verbs_device_deaf(t);
 	close_peers(t);
 	verbs_device_close(t);
@@ -180,7 +181,8 @@ static size_t room(const struct transport *t, int max)
 	return t->queue.count < (size_t)max ? (size_t)max - t->queue.count : 0;
 }
 
-/* Completions come before connection news: what a peer sent before it hung up is still its message. */
+/* Completions come before connection news: what a peer sent before it hung up is still its
+ * message. */
 static void turn(struct transport *t, int max)
 {
 	t->leftover = false;

@@ -10,7 +10,8 @@
 
 extern const struct transport_ops transport_verbs;
 
-/* For tests: hangs up the bulk channel to the node as a fault would, so that both sides find it broken. */
+/* For tests: hangs up the bulk channel to the node as a fault would, so that both sides find it
+ * broken. */
 void verbs_break_bulk(struct transport *t, uint32_t node);
 
 #endif

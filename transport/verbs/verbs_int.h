@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the files of this room share: the transport, its peers and their channels.
  *
- * A peer has two channels, each one reliable connection. The lower node id dials control, both say hello, then it dials bulk and
- * proves it with a small READ; then it says "ready" on control. So the dialler's peer is up first, and whoever accepts hears the
- * other speak on each channel before it sends there.
+ * A peer has two channels, each one reliable connection. The lower node id dials control, both say
+ * hello, then it dials bulk and proves it with a small READ; then it says "ready" on control. So
+ * the dialler's peer is up first, and whoever accepts hears the other speak on each channel before
+ * it sends there.
  *
- * A channel that fails is only marked (channel_break); verbs_reap takes it down when no loop over completions is under way. Taking
- * down: queue pair to error, both completion queues drained, queue pair and id destroyed. */
+ * A channel that fails is only marked (channel_break); verbs_reap takes it down when no loop over
+ * completions is under way. Taking down: queue pair to error, both completion queues drained, queue
+ * pair and id destroyed. */
 #ifndef CORONET_VERBS_INT_H
 #define CORONET_VERBS_INT_H
 
@@ -18,8 +20,9 @@
 #include "verbs/queue.h"
 #include "verbs/wrid.h"
 
-/* Control messages that one peer may have under way to us, and places in our pool for them. The last CONTROL_RESERVE are for the
- * messages of the transport itself: data can never keep credit from being returned. */
+/* Control messages that one peer may have under way to us, and places in our pool for them. The
+ * last CONTROL_RESERVE are for the messages of the transport itself: data can never keep credit
+ * from being returned. */
 #define CONTROL_QUOTA	    16
 #define CONTROL_RESERVE	    4
 #define CONTROL_HEADER	    8
@@ -82,7 +85,7 @@ struct verbs_channel {
 	enum break_reason broken;
 	bool probing; /* the id is a probe's, not a channel's */
 	bool initiator;
-	bool settled; /* the adapter has let go of the last receive place it took for this queue pair */
+	bool settled; /* the adapter holds no receive place for this queue pair any more */
 	struct rdma_cm_id *id;
 	uint16_t generation; /* changes with every queue pair */
 	uint32_t attempt;
@@ -97,8 +100,9 @@ struct verbs_channel {
 	uint32_t breaks;      /* bulk: breaks in a row without a frame or READ done */
 	bool carried; /* something of the owner's has been acknowledged on this connection */
 
-	/* Our own account of the send queue: soft-RoCE frees places of unsignalled work by itself, real adapters do not. Every request
-	 * is signalled, so completions come in exactly this order. */
+	/* Our own account of the send queue: soft-RoCE frees places of unsignalled work by itself,
+	 * real adapters do not. Every request is signalled, so completions come in exactly this
+	 * order. */
 	struct sq_entry *sq;
 	uint32_t sq_head, sq_count, sq_depth;
 };
@@ -220,8 +224,9 @@ struct transport {
 	uint32_t complaint_node;
 	uint64_t complaint_ms;
 
-	/* One page: its first bytes may be READ by peers, its second half receives what we READ of theirs. Keepalives mean no bytes, but READs
-	 * of none are fatal to soft-RoCE (Linux 6.1) when they have to be repeated. */
+	/* One page: its first bytes may be READ by peers, its second half receives what we READ of
+	 * theirs. Keepalives mean no bytes, but READs of none are fatal to soft-RoCE (Linux 6.1)
+	 * when they have to be repeated. */
 	uint8_t *alive_page;
 	struct ibv_mr *alive_mr;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a work request's 64-bit id says: on a failed completion nothing else may be read (ibv_poll_cq(3)), so it names the kind of
- * work, the peer, the generation of the peer's queue pair and the slot. Never a pointer: stale ids must be harmless. */
+/* What a work request's 64-bit id says: on a failed completion nothing else may be read
+ * (ibv_poll_cq(3)), so it names the kind of work, the peer, the generation of the peer's queue pair
+ * and the slot. Never a pointer: stale ids must be harmless. */
 #ifndef CORONET_VERBS_WRID_H
 #define CORONET_VERBS_WRID_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The softroce room by hand, for the lab's case: softroce_try list | possible | ensure NETDEV [NAME] | undo DEVICE | advice IPV4. Prints the
- * answer; exit status 0 for SOFTROCE_OK, else 10 + the answer. */
+/* The softroce room by hand, for the lab's case: softroce_try list | possible | ensure NETDEV
+ * [NAME] | undo DEVICE | advice IPV4. Prints the answer; exit status 0 for SOFTROCE_OK, else 10 +
+ * the answer. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>

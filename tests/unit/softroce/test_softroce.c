@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Provisioning on a kernel made up by the test: softroce_nl_call and the look into /sys are replaced. */
+/* Provisioning on a kernel made up by the test: softroce_nl_call and the look into /sys are
+ * replaced. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <rdma/rdma_netlink.h>
@@ -135,7 +136,8 @@ static int reset(void **state)
 	return 0;
 }
 
-/* A real interface other than lo, which every host with a network has; NULL if this one has none. */
+/* A real interface other than lo, which every host with a network has; NULL if this one has
+ * none. */
 static const char *some_netdev(void)
 {
 	static char name[IF_NAMESIZE];

@@ -30,7 +30,8 @@ static void each(void *ctx, const struct nl_answer *answer)
 	}
 }
 
-/* A request is an answer as well: the same headers and attributes. The length is filled in when it is sent. */
+/* A request is an answer as well: the same headers and attributes. The length is filled in when it
+ * is sent. */
 static size_t message(struct nl_request *request, uint8_t *bytes)
 {
 	struct nlmsghdr header;
@@ -179,7 +180,8 @@ static void parse__of_any_flipped_byte_is_safe(void **state)
 	(void)state;
 	for (size_t at = 0; at < size; at++) {
 		for (int value = 0; value < 256; value += 5) {
-			/* On the heap of its own size, so that a sanitizer sees one byte too far. */
+			/* On the heap of its own size, so that a sanitizer sees one byte too
+			 * far. */
 			uint8_t *copy = test_malloc(size);
 			struct heard heard = {0};
 

@@ -97,7 +97,7 @@ void add_peer(struct bench *b, uint32_t node)
 	turn(b, 0);
 }
 
-/* --- what the other side says -------------------------------------------------------------------- */
+/* --- what the other side says --- */
 
 void say_raw(struct bench *b, struct rdma_cm_id *id, const uint8_t *bytes, uint32_t size)
 {

@@ -66,7 +66,7 @@ void fake_log(void *ctx, int priority, const char *text)
 	snprintf(fake.log + used, sizeof(fake.log) - used, "<%d>%s\n", priority, text);
 }
 
-/* --- completion queues and posting --------------------------------------------------------------- */
+/* --- completion queues and posting --- */
 
 static int fake_poll_cq(struct ibv_cq *cq, int max, struct ibv_wc *wc)
 {
@@ -164,7 +164,7 @@ int fake_count_posts(unsigned kind)
 	return count;
 }
 
-/* --- libibverbs ---------------------------------------------------------------------------------- */
+/* --- libibverbs --- */
 
 const char *__wrap_ibv_get_device_name(struct ibv_device *which);
 const char *__wrap_ibv_get_device_name(struct ibv_device *which)
@@ -386,7 +386,7 @@ void __wrap_ibv_ack_async_event(struct ibv_async_event *event)
 	(void)event;
 }
 
-/* --- librdmacm ----------------------------------------------------------------------------------- */
+/* --- librdmacm --- */
 
 struct rdma_event_channel *__wrap_rdma_create_event_channel(void);
 struct rdma_event_channel *__wrap_rdma_create_event_channel(void)

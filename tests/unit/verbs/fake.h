@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The world outside the RDMA transport, for tests that need it to fail: libibverbs and librdmacm behind ld's --wrap. Nothing moves by itself:
- * a test puts connection events and completions in, and looks at what was asked for. Every object is counted. */
+/* The world outside the RDMA transport, for tests that need it to fail: libibverbs and librdmacm
+ * behind ld's --wrap. Nothing moves by itself: a test puts connection events and completions in,
+ * and looks at what was asked for. Every object is counted. */
 #ifndef CORONET_FAKE_VERBS_H
 #define CORONET_FAKE_VERBS_H
 
@@ -81,7 +82,8 @@ void fake_cm_event(enum rdma_cm_event_type type, struct rdma_cm_id *id, int stat
 		   const void *data, uint8_t size);
 /* A connection request that comes from this address, on a new id, which is returned. */
 struct rdma_cm_id *fake_request(const char *address, const void *data, uint8_t size);
-/* Completes a send or receive; the completion queue is the one of the transport's that serves it. */
+/* Completes a send or receive; the completion queue is the one of the transport's that serves
+ * it. */
 void fake_complete(uint64_t wr_id, uint32_t qp_num, enum ibv_wc_status status, uint32_t byte_len,
 		   bool control);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The small pure parts of the RDMA transport: ids of work requests, private data, hello, keys, timings. */
+/* The small pure parts of the RDMA transport: ids of work requests, private data, hello, keys,
+ * timings. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A link's life on a fake adapter: the steps up, who is let in, every way down and who is told what. */
+/* A link's life on a fake adapter: the steps up, who is let in, every way down and who is told
+ * what. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "verbs/timing.h"
 #include "verbs/wrid.h"
 
-/* --- the way up ---------------------------------------------------------------------------------- */
+/* --- the way up --- */
 
 static void dial__goes_up_step_by_step(void **state)
 {
@@ -180,7 +181,7 @@ static void dial__survives_any_failing_call(void **state)
 	link_up_as_dialler(b, THEIRS);
 }
 
-/* --- who is let in ------------------------------------------------------------------------------- */
+/* --- who is let in --- */
 
 static void assert_rejected(struct bench *b, const struct handshake_request *r, const char *from,
 			    enum reject_reason reason)
@@ -278,7 +279,7 @@ static void accept__survives_any_failing_call(void **state)
 	link_up_as_acceptor(b, THEIRS, 40);
 }
 
-/* --- the ways down ------------------------------------------------------------------------------- */
+/* --- the ways down --- */
 
 static void loss__is_held_until_the_refusal_proves_the_end(void **state)
 {
@@ -368,7 +369,8 @@ static void loss__by_silence_is_reported_at_once(void **state)
 	assert_false(event_of(b, TRANSPORT_PEER_DOWN)->gone);
 }
 
-/* Who does not dial asks. Returns what the owner hears when the question is answered by this rejection. */
+/* Who does not dial asks. Returns what the owner hears when the question is answered by this
+ * rejection. */
 static bool probed_gone(struct bench *b, int status, uint64_t incarnation)
 {
 	struct handshake_reject alive = {REJECT_ALIVE, 1, incarnation};

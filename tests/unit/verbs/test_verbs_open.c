@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening the RDMA transport when the world does not play along: nothing is left behind, and the log says what would help. */
+/* Opening the RDMA transport when the world does not play along: nothing is left behind, and the
+ * log says what would help. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -78,7 +79,8 @@ static void open__failing_at_any_call_leaves_nothing(void **state)
 		assert_true(fake_all_gone());
 		assert_true(strlen(fake.log) > 0);
 	}
-	/* Event channel, id, bind, attributes, domain, page, two times channel and queue, two receive queues, listen. */
+	/* Event channel, id, bind, attributes, domain, page, two times channel and queue, two
+	 * receive queues, listen. */
 	assert_int_equal(at, 13);
 }
 

@@ -42,7 +42,8 @@ static void queue__keeps_order_while_it_grows(void **state)
 	verbs_queue_fini(&queue);
 }
 
-/* Promises given long ago are kept although the queue has filled up since; spare events find room as well. */
+/* Promises given long ago are kept although the queue has filled up since; spare events find room
+ * as well. */
 static void queue__has_room_for_everything_promised(void **state)
 {
 	struct event_queue queue;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames, READs and control messages on a fake adapter: resends, credit, breaches, and completions that make no sense. */
+/* Frames, READs and control messages on a fake adapter: resends, credit, breaches, and completions
+ * that make no sense. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "verbs/timing.h"
 #include "verbs/wrid.h"
 
-/* --- bulk ---------------------------------------------------------------------------------------- */
+/* --- bulk --- */
 
 static void bulk__is_redialled_and_the_tail_sent_again_in_order(void **state)
 {
@@ -138,7 +139,7 @@ static void idle__links_are_proved_again_and_again(void **state)
 	assert_non_null(event_of(b, TRANSPORT_BULK_DOWN));
 }
 
-/* --- control's rules ----------------------------------------------------------------------------- */
+/* --- control's rules --- */
 
 static void control__stops_when_the_peer_takes_nothing(void **state)
 {
@@ -228,7 +229,7 @@ static void control__before_hello_costs_the_connection(void **state)
 	assert_int_equal(fake.live[FAKE_QP], 0);
 }
 
-/* --- an adapter that talks nonsense -------------------------------------------------------------- */
+/* --- an adapter that talks nonsense --- */
 
 static void completions__of_nothing_are_harmless(void **state)
 {
@@ -259,7 +260,8 @@ static void completions__of_nothing_are_harmless(void **state)
 	assert_int_equal(b->count, 0);
 	done(b, WR_FRAME_SEND, IBV_WC_SUCCESS);
 	assert_non_null(event_of(b, TRANSPORT_SENT));
-	/* A frame from a queue pair that is nobody's: its slot is posted again, the owner hears nothing. */
+	/* A frame from a queue pair that is nobody's: its slot is posted again, the owner hears
+	 * nothing. */
 	fake_complete(verbs_wrid_pack((struct wrid){WR_FRAME_RECV, 0, 0, 3}), 999, IBV_WC_SUCCESS,
 		      50, false);
 	turn(b, 1);
@@ -311,7 +313,8 @@ static void frames__arrive_in_slots(void **state)
 	assert_int_equal(OPS->slot_post(b->t, 7), 0);
 }
 
-/* An adapter that reports the last receive place: it is waited for, a little, before the queue pair is destroyed. */
+/* An adapter that reports the last receive place: it is waited for, a little, before the queue pair
+ * is destroyed. */
 static void loss__waits_for_places_that_the_adapter_still_has(void **state)
 {
 	struct bench *b = *state;
