@@ -14,7 +14,6 @@
 
 #include <corosync/cpg.h>
 
-#include "tests/unit/lib/program.h"
 #include "tests/unit/lib/server.h"
 
 #define SENDERS	    4
@@ -24,6 +23,7 @@
 #define DISPATCHERS 2
 
 static struct server *server;
+static const struct cpg_name the_group = {.length = 7, .value = "threads"};
 static cpg_handle_t shared_handle;
 static uint32_t next_of[SENDERS]; /* atomic: order per sending thread */
 static int received;
@@ -104,7 +104,7 @@ static bool call_once(unsigned int i)
 {
 	struct cpg_iteration_description_t item;
 	cpg_iteration_handle_t iteration;
-	struct cpg_name name = group_g;
+	struct cpg_name name = the_group;
 	struct cpg_address members[4];
 	unsigned int node = 0;
 	int entries = 4;
@@ -156,7 +156,7 @@ static void run_all(int dispatchers)
 	memset(next_of, 0, sizeof(next_of));
 	received = out_of_order = failed_calls = 0;
 	assert_int_equal(cpg_initialize(&shared_handle, (cpg_callbacks_t *)&callbacks), CS_OK);
-	assert_int_equal(cpg_join(shared_handle, &group_g), CS_OK);
+	assert_int_equal(cpg_join(shared_handle, &the_group), CS_OK);
 	for (int i = 0; i < dispatchers; i++) {
 		pthread_create(&dispatching[i], NULL, dispatch_for_ever, NULL);
 	}
@@ -266,7 +266,7 @@ static void finalize__in_the_middle(void **state)
 		pthread_t threads[8];
 
 		assert_int_equal(cpg_initialize(&shared_handle, NULL), CS_OK);
-		while (cpg_join(shared_handle, &group_g) == CS_ERR_TRY_AGAIN) {
+		while (cpg_join(shared_handle, &the_group) == CS_ERR_TRY_AGAIN) {
 			poll(NULL, 0, 1);
 		}
 		for (uint32_t i = 0; i < 8; i++) {
