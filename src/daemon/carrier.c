@@ -3,12 +3,11 @@
 #include "daemon/carrier.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/exit_code.h"
@@ -16,9 +15,7 @@
 #include "daemon/log.h"
 #include "softroce/softroce.h"
 
-#define UNDO_WAIT_STEPS 200
-#define UNDO_STEP_NS	10000000L
-#define ADVICE_MAX	512
+#define ADVICE_MAX 512
 
 _Static_assert(CARRIER_DEVICE_MAX == SOFTROCE_NAME_MAX, "one size of device names");
 
@@ -121,10 +118,10 @@ static bool make_softroce(const struct config *config, struct carrier *carrier)
 	return true;
 }
 
-/* The kernel waits until no process has the device open. Other daemons of this host may have: a process of its own waits for them. */
+/* The kernel waits until no process has the device open. Other daemons of this host may have, and librdmacm keeps it open in this one until
+ * the very end: so a process of its own removes it, which must not have it open itself. */
 static void remove_softroce(struct carrier *carrier)
 {
-	struct timespec step = {.tv_nsec = UNDO_STEP_NS};
 	pid_t child;
 
 	if (carrier->softroce[0] == '\0') {
@@ -132,18 +129,15 @@ static void remove_softroce(struct carrier *carrier)
 	}
 	child = fork();
 	if (child == 0) {
+		signal(SIGTERM, SIG_IGN);
+		setsid();
+		close_range(0, ~0u, 0);
 		_exit(softroce_undo(carrier->softroce) == SOFTROCE_OK ? 0 : 1);
 	}
-	for (int i = 0; child > 0 && i < UNDO_WAIT_STEPS; i++) {
-		if (waitpid(child, NULL, WNOHANG) == child) {
-			carrier->softroce[0] = '\0';
-			return;
-		}
-		nanosleep(&step, NULL);
-	}
 	log_say(LOG_PART_TRANSPORT, LOG_NOTICE,
-		"soft-RoCE device %s is still in use: it goes when the last user ends",
+		"soft-RoCE device %s is being removed; if others use it, it goes with the last of them",
 		carrier->softroce);
+	carrier->softroce[0] = '\0';
 }
 
 /* --- The choice ----------------------------------------------------------------------------------- */
@@ -191,7 +185,7 @@ static int refuse(const struct config *config)
 	softroce_advice((const struct sockaddr *)&node->addr, advice, sizeof(advice));
 	log_say(LOG_PART_TRANSPORT, LOG_ERR,
 		"no transport: no RDMA adapter owns the ring address %s of this node, and the nodes are "
-		"not all on this host, so shared memory will not do. %s",
+		"not all on this host, so shared memory will not do: %s",
 		node->ring_addr, advice);
 	return -ENODEV;
 }
