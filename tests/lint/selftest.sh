@@ -276,6 +276,10 @@ expect text 'src/base/seq.h:11: blanks at the end of the line'
 append docs/LAYERS '<<<<<<< mine'
 expect text 'a conflict mark'
 
+printf '[there](LAYERS) [away](https://a.b/c) [gone](gone.md#x)
+' >"$tree/docs/a.md"
+expect text 'docs/a.md: links to gone.md, which does not exist'
+
 # symbols: two small libraries with the real version scripts stand for the real ones.
 # shellcheck disable=SC2086 # CC is a list
 build_libraries()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Every source names its licence in its first lines and says in a comment what it is; nobody leaves notes to
-# self, blanks at line ends, or conflict marks behind.
+# self, blanks at line ends, conflict marks, or links to files that are not there.
 set -u
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -32,6 +32,13 @@ while IFS= read -r file; do
 	case $file in
 	*.patch | *.md) ;;
 	*) grep -nE '[ 	]+$' "$file" | sed "s|^\([0-9]*\):.*|$file:\1: blanks at the end of the line|" >>"$work/faults" ;;
+	esac
+	case $file in
+	*.md)
+		grep -oE '\]\([^)#: ]+' "$file" | sed 's/^](//' | while IFS= read -r target; do
+			[ -e "$(dirname "$file")/$target" ] || complain "$file: links to $target, which does not exist"
+		done
+		;;
 	esac
 done <"$work/list"
 finish "$count texts"
