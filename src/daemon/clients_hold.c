@@ -6,8 +6,8 @@
  * extents   half
  * send      half of each region, or for large messages half of what a client may have
  *
- * and one client at most half of the slots' share. Bodies that several clients keep count once. Beyond
- * the share small payloads are copied at once, large ones after a while (clients_relieve.c). */
+ * Bodies that several clients keep, or one keeps for several messages, count once. Beyond the share
+ * small payloads are copied at once, large ones after a while (clients_relieve.c). */
 #include "daemon/clients_int.h"
 
 #include <string.h>
@@ -45,9 +45,6 @@ bool client_may_hold(const struct client *client, const struct body *body)
 	const struct clients *clients = client->clients;
 	const struct region *region;
 
-	if (client->held_count > slots_max(clients) / 2) {
-		return false;
-	}
 	if (body->holds[HOLD_CLIENT] > 0) {
 		return true;
 	}
@@ -98,7 +95,6 @@ void client_hold(struct client *client, struct event *event, struct body *body)
 	body_hold(body, HOLD_CLIENT);
 	event->body = body;
 	list_append(&client->held, &event->held);
-	client->held_count++;
 }
 
 void client_let_go(struct client *client, struct event *event)
@@ -110,7 +106,6 @@ void client_let_go(struct client *client, struct event *event)
 	}
 	event->body = NULL;
 	list_remove(&event->held);
-	client->held_count--;
 	if (body->holds[HOLD_CLIENT] == 1) {
 		count(client->clients, body, false);
 	}

@@ -94,8 +94,7 @@ struct client {
 	struct list in_ring;
 	uint64_t queued_bytes; /* of our memory */
 	uint64_t spilled_bytes;
-	struct list held; /* events that hold a body, oldest first */
-	uint32_t held_count;
+	struct list held;   /* events that hold a body, oldest first */
 	uint32_t ring_held; /* records that went into the ring with a body */
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;

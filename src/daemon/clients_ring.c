@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 
-#define RING_HELD_MAX	    64u
+#define RING_HELD_MAX	    128u
 #define RING_HELD_MAX_BYTES (8u * 1024 * 1024)
 
 enum push {
