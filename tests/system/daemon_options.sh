@@ -69,6 +69,18 @@ debug: loud
 	says "ring0_addr of node 2, 127.0.0.1, is that of node 1 as well"
 }
 
+# The example that is installed is right, in every line.
+example() {
+	run 0 "$coronetd" -t -c "$(dirname "$0")/../../docs/coronet.conf.example" --node node2
+	says "Cluster example, 3 nodes, transport auto; this is node 2 (node2)"
+	[ "$(wc -l <"$work/out")" -eq 1 ] || fail "there are messages about the example"
+	# With what is commented out put in force it says the same: those are the defaults.
+	sed 's/^\(\t*\)#\([a-z_]*:\)/\1\2/; /uid: alice/d; /gid: cluster/d; s/to_logfile: no/to_logfile: yes/' \
+		"$(dirname "$0")/../../docs/coronet.conf.example" >"$conf"
+	run 0 "$coronetd" -t -c "$conf" --node node2
+	[ "$(wc -l <"$work/out")" -eq 1 ] || fail "there are messages about what is commented out"
+}
+
 quiet="logging {
 to_syslog: no
 }
@@ -104,7 +116,7 @@ second_daemon() {
 	says "$work/run: a daemon runs here already, process $first"
 	# The same node in another directory: over shared memory it would be the same member.
 	run 15 "$coronetd" -f -c "$conf" --node a --run-dir "$work/other"
-	says "another process runs as node 1"
+	says "is node 1 of cluster \"options-$$\" already"
 	[ "$(cat "$work/run/coronetd.pid")" = "$first" ] || fail "coronetd.pid does not name $first"
 	kill "$first"
 	wait "$first" || fail "SIGTERM: exit status $?"
@@ -152,6 +164,7 @@ no_adapter() {
 
 options
 configurations
+example
 directories
 second_daemon
 stale_files
