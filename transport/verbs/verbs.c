@@ -25,13 +25,16 @@
 #define QUEUE_SPARE (NODES_MAX * 16)
 /* With more than this waiting, the owner takes first and nothing new is looked at. */
 #define QUEUE_ENOUGH (QUEUE_SPARE / 2)
+/* soft-RoCE's longest message, in bytes. */
+#define FRAME_SIZE_MAX (8u * 1024 * 1024)
 
 static bool config_valid(const struct transport_config *config)
 {
 	int family = config->addr.ss_family;
 
 	return config->cluster_name && (family == AF_INET || family == AF_INET6) &&
-	       config->slot_size_bytes > 0 && config->slot_count > 0 && config->bulk_depth > 0 &&
+	       config->slot_size_bytes > 0 && config->slot_size_bytes <= FRAME_SIZE_MAX &&
+	       config->slot_count > 0 && config->bulk_depth > 0 &&
 	       config->bulk_depth <= UINT16_MAX && config->connect_timeout_ms > 0 &&
 	       config->ack_timeout_ms > 0;
 }

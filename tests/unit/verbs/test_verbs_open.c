@@ -169,6 +169,9 @@ static void open__refuses_a_senseless_configuration(void **state)
 	config.addr.ss_family = AF_UNIX;
 	assert_int_equal(transport_verbs.open(&config, &t), -EINVAL);
 	config = config_of("10.0.0.1");
+	config.slot_size_bytes = 16u << 20;
+	assert_int_equal(transport_verbs.open(&config, &t), -EINVAL);
+	config = config_of("10.0.0.1");
 	config.bulk_depth = 1u << 20;
 	assert_int_equal(transport_verbs.open(&config, &t), -EINVAL);
 	assert_int_equal(fake.calls, 0);
