@@ -41,7 +41,7 @@ void client_event_queue(struct client *client, struct event *event)
 	client->queued_bytes += sizeof(*event) + event->data_size;
 	clients->stats.events++;
 	if (client->queued_bytes + client->spilled_bytes > clients->config.queue_max_bytes) {
-		client_doom(client, "it does not read its events: client_queue_max is exceeded");
+		client_doom(client, "it does not read its events: clients.queue_max is exceeded");
 	}
 	client_activate(client);
 }

@@ -120,7 +120,7 @@ bool client_spill_begin(struct client *client, struct event *event)
 	chunk->live++;
 	client->spilled_bytes += size;
 	if (client->spilled_bytes + client->queued_bytes > clients->config.queue_max_bytes) {
-		client_doom(client, "it does not read its messages: client_queue_max is exceeded");
+		client_doom(client, "it does not read its messages: clients.queue_max is exceeded");
 	}
 	return true;
 }

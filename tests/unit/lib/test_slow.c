@@ -189,7 +189,7 @@ static void limit__the_sleeper_is_disconnected(void **state)
 		program_wait_messages(&other, i + 1);
 	}
 	assert_int_equal(server_state(server).disconnected, 1);
-	assert_true(server_logged(server, "client_queue_max is exceeded"));
+	assert_true(server_logged(server, "clients.queue_max is exceeded"));
 	/* what was told before is there, then the end */
 	server_command(server, SERVER_REMOTE, 200, 10000);
 	sleeper.hook = check_order_10000;
