@@ -237,7 +237,8 @@ static void handle(struct engine *engine, const struct transport_event *event)
 	}
 }
 
-/* Once all that was accepted has been delivered, the ring may be told. */
+/* Once all members have what was accepted here, the ring may be told: what they lack when we are
+ * gone is lost. */
 static void leave_when_done(struct engine *engine)
 {
 	struct totem_event leave = {.kind = TOTEM_EV_LEAVE};
@@ -245,7 +246,7 @@ static void leave_when_done(struct engine *engine)
 
 	totem_status(engine->totem, &status);
 	if (engine->stopping != STOPPING || !engine_pack_idle(engine) || status.backlog > 0 ||
-	    status.delivered != status.high_seq) {
+	    status.released != status.high_seq) {
 		return;
 	}
 	engine->stopping = LEFT;
