@@ -101,12 +101,13 @@ void recovery_ask(struct totem *t)
 {
 	struct asking asking = {.holder = -1};
 	const struct recovery *recovery = &t->recovery;
+	uint32_t room = repeats_room(t);
 
 	check(recovery->united && !recovery->done);
 	for (uint64_t seq = t->ring->window.released + 1; seq <= recovery->top; seq++) {
 		const struct place *place = window_at(&t->ring->window, seq);
 
-		if (asking.frames == ASK_FRAMES_MAX || asking.messages == ASK_MESSAGES_MAX - 1) {
+		if (asking.frames == room || asking.messages == ASK_MESSAGES_MAX - 1) {
 			break;
 		}
 		if (recovery_wants(recovery, seq) && place->state == PLACE_EMPTY && !place->asked) {
@@ -114,6 +115,7 @@ void recovery_ask(struct totem *t)
 		}
 	}
 	ask_flush(t, &asking);
+	repeats_asked(t, asking.frames);
 	t->counters.requested += asking.frames;
 }
 
@@ -137,13 +139,12 @@ void ask_received(struct totem *t, uint32_t from, const struct control_ask *ask)
 		uint64_t seq =
 			range->first > window->released ? range->first : window->released + 1;
 
-		for (; seq <= range->last && seq <= window->high && frames < ASK_FRAMES_MAX;
+		for (; seq <= range->last && seq <= window->high && frames < t->config.window_size;
 		     seq++) {
 			if (window_at(&t->ring->window, seq)->state == PLACE_HERE) {
-				act_send(t, t->ring, seq, &t->next->members, 1ull << index);
+				act_repeat(t, t->ring, seq, &t->next->members, 1ull << index);
 				frames++;
 			}
 		}
 	}
-	t->counters.retransmitted += frames;
 }

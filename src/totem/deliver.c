@@ -58,8 +58,13 @@ void frame_received(struct totem *t, const struct totem_event *event)
 	const struct frame_info *info = &event->info;
 	struct ring *ring = route(t, info->ring);
 
+	const struct place *place = place_of(t, event->from, info);
+
 	check(event->frame != NULL);
-	if (!place_of(t, event->from, info)) {
+	if (info->repeated && (!place || place->state != PLACE_PENDING)) {
+		repeats_settled(t, 1);
+	}
+	if (!place) {
 		act_release(t, event->frame);
 		return;
 	}
@@ -82,6 +87,9 @@ void frame_pending(struct totem *t, const struct totem_event *event)
 	struct ring *ring = route(t, info->ring);
 	struct place *place = place_of(t, event->from, info);
 
+	if (info->repeated) {
+		repeats_settled(t, 1);
+	}
 	if (!place) {
 		return;
 	}

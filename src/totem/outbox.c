@@ -8,7 +8,7 @@
 
 /* The worst step installs a ring and is at once busy on it: the old window delivered and released, the new one sent (our own and what
  * others asked for), delivered and released. */
-#define ACTIONS_MAX (7 * TOTEM_WINDOW_MAX + TOTEM_BACKLOG_MAX + 4 * NODES_MAX + ASK_FRAMES_MAX + 64)
+#define ACTIONS_MAX (7 * TOTEM_WINDOW_MAX + TOTEM_BACKLOG_MAX + 4 * NODES_MAX + 64)
 /* Requests in recovery are the most that one step says. */
 #define OUTBOX_BYTES ((ASK_MESSAGES_MAX + 16) * (size_t)CONTROL_SIZE_MAX)
 
@@ -76,8 +76,21 @@ static void describe(const struct ring *ring, uint64_t seq, struct totem_action 
 					   .guarantee = (enum frame_guarantee)place->guarantee};
 }
 
-void act_send(struct totem *t, const struct ring *ring, uint64_t seq, const struct nodeset *to,
-	      uint64_t mask)
+/* To members of `to`, which is not the frame's own ring in recovery. */
+void act_repeat(struct totem *t, const struct ring *ring, uint64_t seq, const struct nodeset *to,
+		uint64_t mask)
+{
+	struct totem_action *action = act(t, TOTEM_ACT_SEND);
+
+	check(mask != 0);
+	describe(ring, seq, action);
+	action->info.repeated = true;
+	action->members = to;
+	action->mask = mask;
+	t->counters.retransmitted++;
+}
+
+void act_send(struct totem *t, const struct ring *ring, uint64_t seq, uint64_t mask)
 {
 	struct totem_action *action;
 
@@ -86,7 +99,7 @@ void act_send(struct totem *t, const struct ring *ring, uint64_t seq, const stru
 	}
 	action = act(t, TOTEM_ACT_SEND);
 	describe(ring, seq, action);
-	action->members = to;
+	action->members = &ring->members;
 	action->mask = mask;
 }
 

@@ -305,6 +305,8 @@ void recovery_timer(struct totem *t)
 	check(t->state == TOTEM_RECOVERY && !recovery->done);
 	if (recovery->united && !recovery->moved) {
 		ask_again(t);
+	} else if (recovery->united && recovery->asked == 0) {
+		recovery_ask(t);
 	}
 	for (uint32_t i = 0; !recovery->united && i < t->next->members.count; i++) {
 		if ((recovery->trans_mask & (1ull << i)) && !recovery->holdings[i].known) {

@@ -6,8 +6,7 @@
 #include "totem/totem.h"
 #include "wire/control.h"
 
-/* Frames, and messages, of one round of requests; also what a holder answers at a time. */
-#define ASK_FRAMES_MAX	 256
+/* Messages of one round of requests. */
 #define ASK_MESSAGES_MAX 64
 
 /* What a member of our old ring held when recovery began. */

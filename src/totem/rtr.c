@@ -3,8 +3,6 @@
  * holder resends to those only. A request is served by the first holder that the token meets, and taken off. */
 #include "totem/totem_int.h"
 
-/* Frames that one visit asks for. */
-#define REQUEST_MAX 256
 /* A gap is not asked for before token_retransmit_ms / this have passed: connections do not lose, they are late. */
 #define PATIENCE_DIVISOR 16
 
@@ -14,6 +12,7 @@ static void still_missing(struct totem *t, const struct control_range *range)
 	struct window *window = &t->ring->window;
 	uint64_t seq = range->first > window->aru ? range->first : window->aru + 1;
 
+	repeats_settled(t, range->last - range->first + 1);
 	for (; seq <= range->last; seq++) {
 		if (window_at(window, seq)->state == PLACE_EMPTY) {
 			window_at(window, seq)->misses = UINT8_MAX;
@@ -38,6 +37,14 @@ static void keep_one(struct serving *serving, uint64_t seq, uint64_t mask)
 	}
 }
 
+static void keep_range(struct serving *serving, const struct control_range *range, uint64_t mask)
+{
+	if (serving->count < CONTROL_RTR_MAX) {
+		serving->keep[serving->count++] =
+			(struct control_range){range->first, range->last, mask};
+	}
+}
+
 static void serve_range(struct totem *t, struct serving *serving, const struct control_range *range,
 			uint64_t mask)
 {
@@ -46,8 +53,7 @@ static void serve_range(struct totem *t, struct serving *serving, const struct c
 
 	for (; seq <= range->last; seq++) {
 		if (serving->budget > 0 && window_at(window, seq)->state == PLACE_HERE) {
-			act_send(t, t->ring, seq, &t->ring->members, mask);
-			t->counters.retransmitted++;
+			act_repeat(t, t->ring, seq, &t->ring->members, mask);
 			serving->budget--;
 		} else {
 			keep_one(serving, seq, mask);
@@ -55,10 +61,22 @@ static void serve_range(struct totem *t, struct serving *serving, const struct c
 	}
 }
 
+/* Who has no link to us just now has to get it from somebody else. */
+static uint64_t linked_members(struct totem *t)
+{
+	uint64_t mask = 0;
+
+	for (uint32_t i = 0; i < t->ring->members.count; i++) {
+		mask |= peer_linked(t, t->ring->members.id[i]) ? 1ull << i : 0;
+	}
+	return mask;
+}
+
 void rtr_serve(struct totem *t, struct control_token *token)
 {
 	struct serving serving = {.budget = t->config.window_size};
 	uint64_t me = 1ull << t->ring->me;
+	uint64_t linked = token->rtr_count > 0 ? linked_members(t) : 0;
 
 	check(token->rtr_count <= CONTROL_RTR_MAX && t->state == TOTEM_OPERATIONAL);
 	for (uint32_t i = 0; i < token->rtr_count; i++) {
@@ -67,8 +85,11 @@ void rtr_serve(struct totem *t, struct control_token *token)
 		if (range->mask & me) {
 			still_missing(t, range);
 		}
-		if (range->mask & ~me) {
-			serve_range(t, &serving, range, range->mask & ~me);
+		if (range->mask & linked) {
+			serve_range(t, &serving, range, range->mask & linked);
+		}
+		if (range->mask & ~linked & ~me) {
+			keep_range(&serving, range, range->mask & ~linked & ~me);
 		}
 	}
 	check(serving.count <= CONTROL_RTR_MAX);
@@ -118,6 +139,7 @@ static void request(struct totem *t, struct control_token *token, struct control
 	if (range->mask == 0 || !add_range(token, range)) {
 		return;
 	}
+	repeats_asked(t, range->last - range->first + 1);
 	for (uint64_t seq = range->first; seq <= range->last; seq++) {
 		window_at(&t->ring->window, seq)->misses = 0;
 		t->counters.requested++;
@@ -130,10 +152,10 @@ void rtr_request(struct totem *t, struct control_token *token)
 {
 	struct window *window = &t->ring->window;
 	struct control_range range = {.mask = 0};
+	uint32_t room = repeats_room(t);
 	uint32_t asked = 0;
 
-	for (uint64_t seq = window->aru + 1; seq <= t->token.visit_seq && asked < REQUEST_MAX;
-	     seq++) {
+	for (uint64_t seq = window->aru + 1; seq <= t->token.visit_seq && asked < room; seq++) {
 		if (!overdue(t, window_at(window, seq))) {
 			continue;
 		}

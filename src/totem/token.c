@@ -186,7 +186,7 @@ static void send_range(struct totem *t, const struct ring *ring, uint64_t first,
 	uint64_t others = ring->all & ~(1ull << ring->me);
 
 	for (uint64_t seq = first; seq <= last; seq++) {
-		act_send(t, ring, seq, &ring->members, others);
+		act_send(t, ring, seq, others);
 	}
 }
 
@@ -200,6 +200,7 @@ static void note_visit(struct totem *t)
 	memory->visited = true;
 	memory->visit_ms = t->now_ms;
 	t->counters.token_rotations++;
+	t->repeats_visits++;
 }
 
 /* Said by the representative when nothing has happened for so long that it will rest the token next time; unsaid by who does something. */

@@ -79,8 +79,9 @@ struct totem_event {
 	uint64_t now_ms; /* never goes back */
 	uint32_t from;
 	bool gone;
-	/* with every event: receive slots this node can promise for frames not yet announced to
-	 * it */
+	/* with every event: receive slots this node can promise for frames beyond high_seq of
+	 * totem_status. Those up to there that are not here yet have been taken off, and
+	 * window_size more, where frames land that come twice because the ring asked for them */
 	uint32_t capacity;
 	const uint8_t *bytes; /* borrowed */
 	size_t size;

@@ -121,9 +121,12 @@ struct totem {
 	struct gather gather;
 	struct control_commit commit; /* the commit token as last seen */
 	struct recovery recovery;
-	bool received;	     /* we once had all of the old ring that could be had... */
-	uint64_t obligation; /* ...and promised to deliver these members' messages */
-	bool progress;	     /* something arrived since our last visit */
+	bool received;		 /* we once had all of the old ring that could be had... */
+	uint64_t obligation;	 /* ...and promised to deliver these members' messages */
+	uint32_t repeats;	 /* frames asked for again that have not come yet */
+	uint64_t repeats_ms;	 /* when that changed last... */
+	uint32_t repeats_visits; /* ...and token visits since */
+	bool progress;		 /* something arrived since our last visit */
 	struct backlog backlog;
 	struct outbox outbox;
 	struct totem_status counters;
@@ -135,8 +138,9 @@ struct totem {
 struct totem_action *act(struct totem *t, enum totem_action_kind kind);
 void act_control(struct totem *t, uint32_t to, const struct control *control);
 void act_bytes(struct totem *t, uint32_t to, const uint8_t *bytes, size_t size);
-void act_send(struct totem *t, const struct ring *ring, uint64_t seq, const struct nodeset *to,
-	      uint64_t mask);
+void act_send(struct totem *t, const struct ring *ring, uint64_t seq, uint64_t mask);
+void act_repeat(struct totem *t, const struct ring *ring, uint64_t seq, const struct nodeset *to,
+		uint64_t mask);
 void act_deliver(struct totem *t, const struct ring *ring, uint64_t seq,
 		 enum totem_action_kind kind);
 void act_release(struct totem *t, void *frame);
@@ -196,6 +200,11 @@ void token_received(struct totem *t, uint32_t from, const struct control_token *
 void token_timer_retransmit(struct totem *t);
 void token_release(struct totem *t);
 void wake_received(struct totem *t, uint32_t from, struct ringid ring);
+
+/* repeats.c */
+uint32_t repeats_room(struct totem *t);
+void repeats_asked(struct totem *t, uint64_t count);
+void repeats_settled(struct totem *t, uint64_t count);
 
 /* rtr.c */
 void rtr_serve(struct totem *t, struct control_token *token);

@@ -5,6 +5,8 @@
 #include "base/cursor.h"
 #include "base/limits.h"
 
+#define FLAG_REPEATED 1u
+
 void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HEADER_SIZE])
 {
 	const struct frame_info *info = &header->info;
@@ -14,7 +16,7 @@ void frame_header_encode(const struct frame_header *header, uint8_t out[FRAME_HE
 	writer_u8(&w, FRAME_VERSION);
 	writer_u8(&w, (uint8_t)header->body);
 	writer_u8(&w, (uint8_t)info->guarantee);
-	writer_u8(&w, 0);
+	writer_u8(&w, info->repeated ? FLAG_REPEATED : 0);
 	writer_u32(&w, header->body_size);
 	writer_u32(&w, header->entries);
 	writer_u32(&w, info->ring.rep);
@@ -32,7 +34,7 @@ static const char *check_fields(const struct frame_header *header, uint8_t flags
 	    header->info.guarantee != FRAME_SAFE) {
 		return "unknown guarantee";
 	}
-	if (flags != 0) {
+	if ((flags & ~FLAG_REPEATED) != 0) {
 		return "unknown flags";
 	}
 	if (header->body_size != size - FRAME_HEADER_SIZE) {
@@ -65,6 +67,7 @@ const char *frame_header_decode(const uint8_t *bytes, size_t size, struct frame_
 	out->body = cursor_u8(&c);
 	out->info.guarantee = cursor_u8(&c);
 	flags = cursor_u8(&c);
+	out->info.repeated = flags & FLAG_REPEATED;
 	out->body_size = cursor_u32(&c);
 	out->entries = cursor_u32(&c);
 	out->info.ring.rep = cursor_u32(&c);

@@ -2,7 +2,7 @@
 /* The frame: what travels on the bulk channel. One frame is one place in the total order.
  *
  *   0  magic u32           4  version u8     5  body u8 (enum frame_body)
- *   6  guarantee u8        7  zero u8        8  body size u32
+ *   6  guarantee u8        7  flags u8 (bit 0: repeated)     8  body size u32
  *  12  entries u32        16  ring rep u32  20  origin node u32
  *  24  ring seq u64       32  seq u64
  *  40  body: `entries` entries of {meta size u16, zero u16, payload size u32, meta, payload},
@@ -44,6 +44,7 @@ struct frame_info {
 	uint64_t seq;
 	uint32_t origin; /* node that submitted it first */
 	enum frame_guarantee guarantee;
+	bool repeated; /* sent again because the receiver had asked for it */
 };
 
 struct frame_header {

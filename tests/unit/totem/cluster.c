@@ -12,10 +12,9 @@
 
 #include "cluster_int.h"
 
-#define DUPLICATE_SLOTS 16
-#define REDIAL_US	3000
-#define NOTICE_US	1000
-#define DELAY_US_MIN	20
+#define REDIAL_US    3000
+#define NOTICE_US    1000
+#define DELAY_US_MIN 20
 
 uint32_t cluster_id(uint32_t node)
 {
@@ -371,11 +370,12 @@ static uint32_t capacity(const struct node *node)
 {
 	struct totem_status status;
 	uint64_t expected;
-	uint32_t slots = node->cluster->options.slots;
+	/* The driver knows of a frame when it looks at it. */
+	uint32_t slots = node->cluster->options.slots + node->queued;
 	uint32_t posted = slots > node->slots_used ? slots - node->slots_used : 0;
 
 	totem_status(node->totem, &status);
-	expected = status.high_seq - status.aru + DUPLICATE_SLOTS;
+	expected = status.high_seq - status.aru + node->cluster->config.window_size;
 	return expected < posted ? posted - (uint32_t)expected : 0;
 }
 
@@ -441,7 +441,7 @@ static void give_frame(struct node *node, const struct item *item, bool in_slot)
 	step(node, &event);
 }
 
-static void frame_arrives(struct node *node, const struct item *item)
+static void frame_looked_at(struct node *node, const struct item *item)
 {
 	struct cluster *cluster = node->cluster;
 	struct totem_event event = {
@@ -449,13 +449,12 @@ static void frame_arrives(struct node *node, const struct item *item)
 	uint32_t pull_us = cluster->messages[item->message].pull_us;
 	struct item pulled = *item;
 
-	/* A receive without a posted slot is what flow control must never let happen. */
-	check(cluster->options.no_checks || node->slots_used < cluster->options.slots);
+	node->queued--;
 	if (pull_us == 0) {
-		node->slots_used++;
 		give_frame(node, item, true);
 		return;
 	}
+	node->slots_used--;
 	if (node->mute && node->fail_pulls > 0) {
 		return;
 	}
@@ -473,6 +472,28 @@ static void frame_arrives(struct node *node, const struct item *item)
 	pulled.kind = ITEM_PROGRESS;
 	pulled.due_us = node->pull_free_us - pull_us / 2;
 	item_push(cluster, pulled);
+}
+
+static void frame_arrives(struct node *node, const struct item *item)
+{
+	struct cluster *cluster = node->cluster;
+	struct item queued = *item;
+
+	/* A receive without a posted slot is what flow control must never let happen. */
+	check(cluster->options.no_checks || node->slots_used < cluster->options.slots);
+	node->slots_used++;
+	node->queued++;
+	if (cluster->options.lag_us == 0) {
+		frame_looked_at(node, item);
+		return;
+	}
+	if (node->queue_us < cluster->now_us) {
+		node->queue_us = cluster->now_us + cluster_random(cluster, cluster->options.lag_us);
+	}
+	queued.kind = ITEM_QUEUED;
+	queued.due_us = node->queue_us + 1;
+	queued.incarnation = node->incarnation;
+	item_push(cluster, queued);
 }
 
 /* Whether the node still holds the message's bytes for others to READ. */
@@ -524,6 +545,9 @@ static void deliver_item(struct cluster *cluster, const struct item *item)
 	case ITEM_FRAME:
 		frame_arrives(node, item);
 		return;
+	case ITEM_QUEUED:
+		frame_looked_at(node, item);
+		return;
 	case ITEM_PULLED:
 		pull_ends(node, item);
 		return;
@@ -562,6 +586,7 @@ static bool item_valid(struct cluster *cluster, const struct item *item)
 	case ITEM_CONTROL:
 	case ITEM_FRAME:
 		return !item->lost && item->generation == link->generation;
+	case ITEM_QUEUED:
 	case ITEM_PULLED:
 	case ITEM_PROGRESS:
 		return item->incarnation == node->incarnation;
@@ -743,7 +768,8 @@ static void node_end(struct node *node)
 {
 	totem_drain(node->totem, drain, node);
 	totem_free(&node->totem);
-	check(node->frames.next == &node->frames && node->slots_used == 0);
+	check(node->frames.next == &node->frames && node->slots_used == node->queued);
+	node->slots_used = node->queued = 0;
 	for (uint32_t i = 0; i < node->waiting_count; i++) {
 		free(node->waiting[i].bytes);
 	}

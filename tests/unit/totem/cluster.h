@@ -18,6 +18,7 @@ struct cluster_options {
 	uint64_t seed;
 	uint32_t slots;	       /* receive slots of each node; 0: 1024 */
 	uint32_t delay_us_max; /* of a message on a link, besides 20; 0: 100 */
+	uint32_t lag_us;       /* frames may wait so long between arrival and their event */
 	bool verbose;
 	bool no_checks; /* somebody lies: only crashes, leaks and standstill count */
 };

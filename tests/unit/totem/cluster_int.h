@@ -66,6 +66,8 @@ struct node {
 	struct frame **returned; /* by the ring: submitted again after the step */
 	uint32_t returned_count;
 	uint32_t slots_used;
+	uint32_t queued; /* of these, not yet looked at */
+	uint64_t queue_us;
 	bool token_sent; /* in this step */
 	uint32_t after_token;
 	uint32_t after_token_max;
@@ -109,6 +111,7 @@ struct link {
 enum item_kind {
 	ITEM_CONTROL,
 	ITEM_FRAME,
+	ITEM_QUEUED, /* a frame in its slot, not yet looked at */
 	ITEM_PULLED,
 	ITEM_PROGRESS,
 	ITEM_DIALLED,

@@ -178,6 +178,7 @@ static void run_seed(uint64_t seed)
 					  .seed = seed,
 					  .slots = seed % 3 == 0 ? 96 : 0,
 					  .delay_us_max = seed % 5 == 0 ? 2000 : 100,
+					  .lag_us = seed % 7 == 0 ? 20000 : 0,
 					  .verbose = verbose};
 	struct cluster *cluster = cluster_new(&options);
 

@@ -14,7 +14,11 @@
 #include "base/limits.h"
 
 static const struct frame_header sample = {
-	.info = {.ring = {1, 0x100000004}, .seq = 77, .origin = 3, .guarantee = FRAME_SAFE},
+	.info = {.ring = {1, 0x100000004},
+		 .seq = 77,
+		 .origin = 3,
+		 .guarantee = FRAME_SAFE,
+		 .repeated = true},
 	.body = FRAME_PACKED,
 	.body_size = 24,
 	.entries = 1,
@@ -32,6 +36,7 @@ static void header__round_trips(void **state)
 	assert_int_equal(out.info.seq, 77);
 	assert_int_equal(out.info.origin, 3);
 	assert_int_equal(out.info.guarantee, FRAME_SAFE);
+	assert_true(out.info.repeated);
 	assert_int_equal(out.body, FRAME_PACKED);
 	assert_int_equal(out.entries, 1);
 }
@@ -49,7 +54,7 @@ static void header__each_broken_field_is_named(void **state)
 		{5, 0, "unknown body kind"},
 		{5, 3, "unknown body kind"},
 		{6, 1, "unknown guarantee"},
-		{7, 1, "unknown flags"},
+		{7, 2, "unknown flags"},
 		{8, 25, "body size does not match the bytes received"},
 		{12, 0, "wrong number of entries"},
 		{16, 0, "zero sequence number, origin or ring"},
