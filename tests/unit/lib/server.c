@@ -300,6 +300,7 @@ struct server *server_start(const struct server_options *options)
 		world.log = fopen(log, "w");
 		limit_files(with.files_max);
 		serve(&with, server->dir, ends[1]);
+		free(server);
 		exit(0);
 	}
 	close(ends[1]);
