@@ -89,8 +89,8 @@ static int complete(struct config *config, const struct config_source *source,
 		return EXIT_CONFIG;
 	}
 	err = config_read_uidgid_d(config, messages);
-	err = err ? err : config_resolve(config, messages);
-	err = err ? err : config_find_local(config, source->node, messages);
+	err = err ? err : config_resolve(config, source, messages);
+	err = err ? err : config_find_local(config, source, messages);
 	return err ? EXIT_CONFIG : EXIT_OK;
 }
 

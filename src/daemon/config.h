@@ -127,10 +127,12 @@ struct config {
 	uint32_t client_inline_max_bytes;
 };
 
-/* Which of the nodes this daemon is: a name, a ring address or an id; NULL asks the host's names and addresses. */
 struct config_source {
 	const char *path;
+	/* Which of the nodes this daemon is: a name, a ring address or an id; NULL asks the host's names and addresses. */
 	const char *node;
+	/* For a reload, what holds now: this node stays who it is, and addresses that are known are not looked up again. Else NULL. */
+	const struct config *known;
 };
 
 /* Reads, checks, looks up names, finds the local node. 0, or the exit code (exit_code.h) with the reason as the last message. Warnings

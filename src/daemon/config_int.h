@@ -122,9 +122,11 @@ int config_file_read(const char *path, char **text, size_t *size);
 int config_read_uidgid_d(struct config *config, struct messages *messages);
 
 /* config_nodes.c: looks up the ring addresses. 0 or -EINVAL, said. */
-int config_resolve(struct config *config, struct messages *messages);
+int config_resolve(struct config *config, const struct config_source *source,
+		   struct messages *messages);
 
 /* config_local.c: finds the local node. 0 or -EINVAL, said. */
-int config_find_local(struct config *config, const char *wanted, struct messages *messages);
+int config_find_local(struct config *config, const struct config_source *source,
+		      struct messages *messages);
 
 #endif

@@ -182,12 +182,36 @@ static int fail(const struct config *config, const char *wanted, int found,
 	return -EINVAL;
 }
 
-int config_find_local(struct config *config, const char *wanted, struct messages *messages)
+static int find_same(const struct config *config, uint32_t id, struct messages *messages)
 {
-	int found = wanted ? find_wanted(config, wanted) : search(config);
+	for (uint32_t i = 0; i < config->node_count; i++) {
+		if (config->nodes[i].id == id) {
+			return (int)i;
+		}
+	}
+	config_say(
+		messages, LOG_ERR, config->path, 0,
+		"node %u, which this daemon is, is not among the nodes any more; stop the daemon to "
+		"take it out",
+		id);
+	return NONE;
+}
 
-	if (found < 0) {
-		return fail(config, wanted, found, messages);
+int config_find_local(struct config *config, const struct config_source *source,
+		      struct messages *messages)
+{
+	int found;
+
+	if (source->known) {
+		found = find_same(config, config_local(source->known)->id, messages);
+		if (found < 0) {
+			return -EINVAL;
+		}
+	} else {
+		found = source->node ? find_wanted(config, source->node) : search(config);
+		if (found < 0) {
+			return fail(config, source->node, found, messages);
+		}
 	}
 	config->local = (uint32_t)found;
 	config->totem.node = config->nodes[found].id;

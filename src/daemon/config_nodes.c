@@ -91,17 +91,35 @@ static int check_distinct(const struct config *config, uint32_t index, struct me
 	return 0;
 }
 
-int config_resolve(struct config *config, struct messages *messages)
+/* A name server that does not answer must not hold a ring that runs. */
+static bool take_known(struct config_node *node, const struct config *known)
+{
+	const struct config_node *before = known ? config_node(known, node->id) : NULL;
+
+	if (!before || before->addr.ss_family == 0 || before->port != node->port ||
+	    strcmp(before->ring_addr, node->ring_addr) != 0) {
+		return false;
+	}
+	node->addr = before->addr;
+	return true;
+}
+
+int config_resolve(struct config *config, const struct config_source *source,
+		   struct messages *messages)
 {
 	int err = 0;
 
 	/* With shm the address is a name and nothing more. */
 	for (uint32_t i = 0; config->transport != CONFIG_TRANSPORT_SHM && i < config->node_count;
 	     i++) {
-		if (config->nodes[i].ring_addr[0] == '\0') {
+		struct config_node *node = &config->nodes[i];
+
+		if (node->ring_addr[0] == '\0') {
 			continue;
 		}
-		err = err ? err : resolve(config, &config->nodes[i], messages);
+		if (err == 0 && !take_known(node, source->known)) {
+			err = resolve(config, node, messages);
+		}
 		if (err == 0 && config->transport == CONFIG_TRANSPORT_RDMA) {
 			err = check_distinct(config, i, messages);
 		}

@@ -36,16 +36,53 @@ static void put_text(struct json *json, const char *text)
 	put(json, text, strlen(text));
 }
 
-/* Bytes above 0x7e are taken as Latin-1: whatever a name holds, the result is valid. */
+static size_t utf8_size_by_first(unsigned char first)
+{
+	if (first >= 0xc2 && first <= 0xdf) {
+		return 2;
+	}
+	if ((first & 0xf0) == 0xe0) {
+		return 3;
+	}
+	return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
+
+/* Sequences that could be written shorter, surrogates, and what is above U+10FFFF (RFC 3629, section 4). */
+static bool utf8_forbidden(unsigned char first, unsigned char second)
+{
+	return (first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) ||
+	       (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
+}
+
+/* Length of the UTF-8 sequence of more than one byte that begins here, or 0. */
+static size_t utf8_size(const char *text)
+{
+	size_t size = utf8_size_by_first((unsigned char)text[0]);
+
+	for (size_t i = 1; i < size; i++) {
+		if (((unsigned char)text[i] & 0xc0) != 0x80) {
+			return 0;
+		}
+	}
+	return size > 0 && utf8_forbidden((unsigned char)text[0], (unsigned char)text[1]) ? 0
+											  : size;
+}
+
+/* What is no UTF-8 is taken as Latin-1: whatever a name holds, the result is valid. */
 static void put_quoted(struct json *json, const char *value)
 {
 	char escape[8];
+	size_t size;
 
 	put_text(json, "\"");
 	for (; *value; value++) {
 		unsigned char c = (unsigned char)*value;
 
-		if (c == '"' || c == '\\') {
+		size = utf8_size(value);
+		if (size > 0) {
+			put(json, value, size);
+			value += size - 1;
+		} else if (c == '"' || c == '\\') {
 			put(json, "\\", 1);
 			put(json, value, 1);
 		} else if (c < ' ' || c > '~') {

@@ -169,7 +169,7 @@ static void apply(struct daemon *daemon, struct config *new)
 
 void daemon_reload(struct daemon *daemon)
 {
-	struct config_source source = daemon->source;
+	struct config_source source = {.path = daemon->source.path, .known = daemon->config};
 	struct messages messages = {0};
 	struct config *new = NULL;
 	int code;
@@ -180,13 +180,6 @@ void daemon_reload(struct daemon *daemon)
 	process_notify("RELOADING=1");
 	code = config_load(&source, &messages, &new);
 	messages_flush(&messages, tell, NULL);
-	if (code == EXIT_OK && config_local(new)->id != config_local(daemon->config)->id) {
-		log_say(LOG_PART_MAIN, LOG_ERR,
-			"reload: this node would become node %u: a node keeps its id while it runs",
-			config_local(new)->id);
-		config_free(&new);
-		code = EXIT_CONFIG;
-	}
 	if (code) {
 		log_say(LOG_PART_MAIN, LOG_ERR, "reload: nothing is changed");
 	} else {

@@ -227,6 +227,36 @@ static void config_resolve__tells_nodes_of_one_address_apart_by_port(void **stat
 	parsed_free(&parsed);
 }
 
+/* A reload keeps what is known: the second name could not be looked up. */
+static void config_load__reload_looks_up_what_is_new(void **state)
+{
+	struct parsed first = load(TWO("", "198.51.100.1", "198.51.100.2"), "2");
+	struct config_source source = {.path = conf_path, .known = first.config};
+	struct parsed second = {0};
+
+	(void)state;
+	assert_int_equal(first.code, EXIT_OK);
+	snprintf(first.config->nodes[0].ring_addr, CONFIG_TEXT_MAX, "known.invalid");
+	write_file("coronet.conf", TWO("", "known.invalid", "198.51.100.3"));
+	second.code = config_load(&source, &second.messages, &second.config);
+	assert_int_equal(second.code, EXIT_OK);
+	assert_int_equal(config_local(second.config)->id, 2);
+	assert_memory_equal(&second.config->nodes[0].addr, &first.config->nodes[0].addr,
+			    sizeof(first.config->nodes[0].addr));
+	assert_memory_not_equal(&second.config->nodes[1].addr, &first.config->nodes[1].addr,
+				sizeof(first.config->nodes[0].addr));
+	parsed_free(&second);
+	write_file("coronet.conf", TWO("", "unknown.invalid", "198.51.100.3"));
+	assert_int_equal(config_load(&source, &second.messages, &second.config), EXIT_CONFIG);
+	parsed_free(&second);
+	write_file("coronet.conf", "totem {\nversion: 2\n}\nnodelist {\nnode {\nnodeid: 1\n}\n}\n");
+	assert_int_equal(config_load(&source, &second.messages, &second.config), EXIT_CONFIG);
+	assert_int_equal(
+		told(&second, "node 2, which this daemon is, is not among the nodes any more"), 1);
+	parsed_free(&second);
+	parsed_free(&first);
+}
+
 /* --- The local node ---------------------------------------------------------------------------- */
 
 static void config_find_local__takes_what_node_says(void **state)
@@ -299,6 +329,7 @@ int main(void)
 		cmocka_unit_test(config_resolve__leaves_names_alone_with_shm),
 		cmocka_unit_test(config_resolve__refuses_one_address_twice_with_rdma),
 		cmocka_unit_test(config_resolve__tells_nodes_of_one_address_apart_by_port),
+		cmocka_unit_test(config_load__reload_looks_up_what_is_new),
 		cmocka_unit_test(config_find_local__takes_what_node_says),
 		cmocka_unit_test(config_find_local__finds_the_hosts_name),
 		cmocka_unit_test(config_find_local__finds_the_hosts_address),

@@ -104,6 +104,35 @@ static void json__commas_and_escapes(void **state)
 	free(text);
 }
 
+static void json__passes_utf8_and_nothing_that_only_looks_like_it(void **state)
+{
+	static const struct {
+		const char *value, *written;
+	} cases[] = {
+		{"\xc3\xa4", "\"\xc3\xa4\""},
+		{"\xe2\x82\xac", "\"\xe2\x82\xac\""},
+		{"\xf0\x9f\x98\x80", "\"\xf0\x9f\x98\x80\""},
+		{"\xc3", "\"\\u00c3\""},
+		{"\xc3(", "\"\\u00c3(\""},
+		{"\xc0\xaf", "\"\\u00c0\\u00af\""},
+		{"\xe0\x80\xaf", "\"\\u00e0\\u0080\\u00af\""},
+		{"\xed\xa0\x80", "\"\\u00ed\\u00a0\\u0080\""},
+		{"\xf4\x90\x80\x80", "\"\\u00f4\\u0090\\u0080\\u0080\""},
+		{"\xe2\x82", "\"\\u00e2\\u0082\""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct json json = {0};
+		char *text;
+
+		json_text(&json, NULL, cases[i].value);
+		text = json_take(&json);
+		assert_string_equal(text, cases[i].written);
+		free(text);
+	}
+}
+
 static void json__grows(void **state)
 {
 	struct json json = {0};
@@ -127,6 +156,7 @@ int main(void)
 		cmocka_unit_test(history_at__keeps_the_last),
 		cmocka_unit_test(node_list_text__has_room_for_the_largest_ring),
 		cmocka_unit_test(json__commas_and_escapes),
+		cmocka_unit_test(json__passes_utf8_and_nothing_that_only_looks_like_it),
 		cmocka_unit_test(json__grows),
 	};
 
