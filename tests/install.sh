@@ -23,6 +23,7 @@ for file in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-status \
 	lib/pkgconfig/libcpg.pc lib/pkgconfig/libcorosync_common.pc \
 	include/corosync/cpg.h include/corosync/corotypes.h include/corosync/corodefs.h \
 	share/man/man3/cpg_join.3 share/man/man5/coronet.conf.5 share/man/man8/coronetd.8 \
+	lib/systemd/system/coronetd.service share/doc/coronet/coronet.conf.example share/doc/coronet/README.md \
 	share/man/man8/coronet-cpgtool.8 share/man/man8/coronet-status.8; do
 	[ -e "$stage$prefix/$file" ] || complain "$prefix/$file is not installed"
 done
