@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The daemon's side of client connections: who may connect, requests, sends, events, slow and hostile clients. docs/clients.md.
- * Runs under any loop that fills `struct clients_loop`. Single-threaded; no call waits. */
+/* The daemon's side of client connections: who may connect, requests, sends, events, slow and
+ * hostile clients. docs/clients.md. Runs under any loop that fills `struct clients_loop`.
+ * Single-threaded; no call waits. */
 #ifndef CORONET_DAEMON_CLIENTS_H
 #define CORONET_DAEMON_CLIENTS_H
 
@@ -15,8 +16,9 @@ struct clients;
 
 typedef void clients_ready_fn(void *arg, short revents);
 
-/* A loop that watches descriptors, level-triggered, with poll(2)'s event bits. After del the callback is not run any more for that
- * descriptor; add, mod and del are called from inside callbacks too. add and mod: 0 or negative errno. */
+/* A loop that watches descriptors, level-triggered, with poll(2)'s event bits. After del the
+ * callback is not run any more for that descriptor; add, mod and del are called from inside
+ * callbacks too. add and mod: 0 or negative errno. */
 struct clients_loop {
 	void *ctx;
 	int (*add)(void *ctx, int fd, short events, clients_ready_fn *ready, void *arg);
@@ -30,14 +32,13 @@ struct clients_config {
 	uint32_t node;
 	const struct slab *slab; /* the engine's; borrowed */
 	struct slab_config slab_config;
-	uint32_t
-		connections_max; /* programs, <= the engine's pg.clients_max; as many tools again */
-	uint64_t
-		queue_max_bytes; /* what one client may leave unread in the daemon's memory; 0: the default */
+	uint32_t connections_max;  /* programs, <= the engine's pg.clients_max; tools likewise */
+	uint64_t queue_max_bytes;  /* of one client's unread messages; 0: the default */
 	uint64_t send_max_bytes;   /* send memory of one client; 0: the default */
-	uint32_t inline_max_bytes; /* messages up to this are copied into the event ring; 0: none */
+	uint32_t inline_max_bytes; /* messages up to this go into the event ring; 0: none */
 	void *ctx;
-	/* Beyond root, group 0 and the daemon's own user, which are let in anyway. groups: all of the client's, its primary one first. */
+	/* Beyond root, group 0 and the daemon's own user, which are let in anyway. groups: all of the
+	 * client's, its primary one first. */
 	bool (*allow)(void *ctx, uid_t uid, const gid_t *groups, size_t count);
 	void (*log)(void *ctx, int priority, const char *text); /* priority as in syslog(3) */
 	/* A text for the status tool, freed with free(3) by the caller; NULL: none. */
@@ -48,20 +49,24 @@ struct clients_config {
 #define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_INLINE_MAX_BYTES 256u
 
-/* Makes the socket (mode 0666: connecting is for everyone, being let in is not) and listens. A socket file that nobody listens on is
- * replaced. -EADDRINUSE when another daemon listens; -ENAMETOOLONG, -ENOMEM, -EINVAL, or what the system said; the log names the path. */
+/* Makes the socket (mode 0666: connecting is for everyone, being let in is not) and listens. A
+ * socket file that nobody listens on is replaced. -EADDRINUSE when another daemon listens;
+ * -ENAMETOOLONG, -ENOMEM, -EINVAL, or what the system said; the log names the path. */
 int clients_new(const struct clients_config *config, const struct clients_loop *loop,
 		struct engine *engine, struct clients **out);
-/* Closes all connections and drops all holds; removes the socket. The engine must still be there; memory of clients that the ring still
- * needs goes when the engine lets go of it. */
+/* Closes all connections and drops all holds; removes the socket. The engine must still be there;
+ * memory of clients that the ring still needs goes when the engine lets go of it. */
 void clients_free(struct clients **clients);
 
-/* Call after every turn of the engine and after every round of callbacks. True: there is more to do at once. */
+/* Call after every turn of the engine and after every round of callbacks. True: there is more to
+ * do at once. */
 bool clients_turn(struct clients *clients);
-/* When to call clients_turn if nothing else happens before; UINT64_MAX: no need. Changes with every turn. */
+/* When to call clients_turn if nothing else happens before; UINT64_MAX: no need. Changes with
+ * every turn. */
 uint64_t clients_next_deadline_ms(const struct clients *clients);
 
-/* For the host callbacks of struct engine_host with the same names. NULL is accepted: then there is nobody to tell. */
+/* For the host callbacks of struct engine_host with the same names. NULL is accepted: then there
+ * is nobody to tell. */
 void clients_deliver(struct clients *clients, const struct engine_delivery *delivery);
 void clients_confchg(struct clients *clients, const struct engine_confchg *confchg);
 void clients_totem(struct clients *clients, uint32_t client, struct ringid ring,

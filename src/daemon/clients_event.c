@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the groups tell a client, made into events and queued. Runs inside engine calls: touches no engine, only marks what has to follow. */
+/* What the groups tell a client, made into events and queued. Runs inside engine calls: touches
+ * no engine, only marks what has to follow. */
 #include "daemon/clients_int.h"
 
 #include <stdlib.h>
@@ -91,7 +92,8 @@ static const uint8_t *payload_of(const struct engine_delivery *delivery)
 	return body->bytes + (delivery->offset - body->offset);
 }
 
-/* Inline, by reference, or from a copy. Only small ones are copied here, where the ring waits for us. */
+/* Inline, by reference, or from a copy. Only small ones are copied here, where the ring waits for
+ * us. */
 static bool place_payload(struct client *client, struct event *event,
 			  const struct engine_delivery *delivery)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The first packet of a connection, and what a program gets in answer: two sockets, the shared rings, the slab. */
+/* The first packet of a connection, and what a program gets in answer: two sockets, the shared
+ * rings, the slab. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside the clients' part of the daemon. Callbacks of the engine only queue, and mark a client for closing (client_doom): the engine must not
- * be called from inside them. Everything that calls the engine starts in a loop callback or in clients_turn. */
+/* Inside the clients' part of the daemon. Callbacks of the engine only queue, and mark a client
+ * for closing (client_doom): the engine must not be called from inside them. Everything that
+ * calls the engine starts in a loop callback or in clients_turn. */
 #ifndef CORONET_DAEMON_CLIENTS_INT_H
 #define CORONET_DAEMON_CLIENTS_INT_H
 
@@ -41,7 +42,8 @@ struct chunk {
 	bool announced;
 };
 
-/* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds memory. */
+/* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds
+ * memory. */
 struct event {
 	struct list link;
 	struct list held; /* in its client's, while it holds a body */

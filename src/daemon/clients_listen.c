@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who may connect. Decided from what the kernel says about the peer when it connects, before a byte of it is read. */
+/* Who may connect. Decided from what the kernel says about the peer when it connects, before a
+ * byte of it is read. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>
@@ -66,7 +67,8 @@ static bool allowed(const struct clients *clients, int fd, const struct ucred *c
 	return yes;
 }
 
-/* The answer comes before the question; what of it is there already is read, so that closing does not look like an error. */
+/* The answer comes before the question; what of it is there already is read, so that closing does
+ * not look like an error. */
 static void refuse(struct clients *clients, int fd, cs_error_t status)
 {
 	struct ipc_reply reply = {.kind = IPC_HELLO, .status = status};
@@ -128,7 +130,8 @@ static void welcome(struct clients *clients, int fd)
 	clients->tools++;
 }
 
-/* No descriptor is left to accept with: one is kept for saying so, else the loop would spin on a connection that it cannot take. */
+/* No descriptor is left to accept with: one is kept for saying so, else the loop would spin on a
+ * connection that it cannot take. */
 static void refuse_one(struct clients *clients)
 {
 	int fd;
@@ -161,7 +164,8 @@ static void listener_ready(void *arg, short revents)
 	}
 }
 
-/* A socket file may be left from a daemon that was killed; one that answers belongs to a daemon that lives. */
+/* A socket file may be left from a daemon that was killed; one that answers belongs to a daemon
+ * that lives. */
 static int remove_stale(const struct clients *clients, const struct sockaddr_un *address)
 {
 	int fd = ipc_connect(clients->run_dir);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Send memory: made for one client, which alone may write it; shown read-only to the clients that its messages go to. */
+/* Send memory: made for one client, which alone may write it; shown read-only to the clients that
+ * its messages go to. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Relief: bodies that clients have kept for long are copied into memory of their own when the ring
- * needs the place. A large message is copied slice by slice, so that the ring is never held up for it.
+/* Relief: bodies that clients have kept for long are copied into memory of their own when the
+ * ring needs the place. A large message is copied slice by slice, so that the ring is never held
+ * up for it.
  *
  * Whoever reads within the grace time gets its message without a copy; whoever does not makes the
  * senders wait for that long, once per message, and no longer. */
@@ -127,7 +128,8 @@ bool clients_relieve(struct clients *clients)
 	return false;
 }
 
-/* In one go: there is no later. What does not fit the side socket is lost, and the client knows it. */
+/* In one go: there is no later. What does not fit the side socket is lost, and the client knows
+ * it. */
 void client_move_all(struct client *client)
 {
 	if (ipc_events_look(&client->writer)) {

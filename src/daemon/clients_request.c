@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests. Those that have a place in the order of a client's calls wait until the engine has taken every message sent before them. */
+/* Requests. Those that have a place in the order of a client's calls wait until the engine has
+ * taken every message sent before them. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>

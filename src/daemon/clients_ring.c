@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Events from the queue into the ring, and what was read out of it again.
  *
- * Only so many bodies come into the ring of one client: moving one away from there takes a packet in
- * the side socket, which a client that sleeps does not empty. */
+ * Only so many bodies come into the ring of one client: moving one away from there takes a packet
+ * in the side socket, which a client that sleeps does not empty. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>
@@ -131,7 +131,8 @@ static void pushed(struct client *client, struct event *event)
 
 static void event_ready(void *arg, short revents);
 
-/* One byte while the program has something to read; it takes the byte away when it has read everything. */
+/* One byte while the program has something to read; it takes the byte away when it has read
+ * everything. */
 static void signal_program(struct client *client)
 {
 	struct clients_loop *loop = &client->clients->loop;
@@ -216,7 +217,8 @@ void client_events_pump(struct client *client)
 	}
 }
 
-/* With events waiting outside the ring, half of what is in it is a good moment; when memory is short, the next thing that frees some. */
+/* With events waiting outside the ring, half of what is in it is a good moment; when memory is
+ * short, the next thing that frees some. */
 static uint64_t wake_point(const struct client *client, bool urgent)
 {
 	const struct event *first;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages on their way from a client's ring to the engine, and their memory on its way back. Everything in the ring is hostile: one copy is
- * made, and the copy is checked. */
+/* Messages on their way from a client's ring to the engine, and their memory on its way back.
+ * Everything in the ring is hostile: one copy is made, and the copy is checked. */
 #include "daemon/clients_int.h"
 
 #include <string.h>
@@ -79,7 +79,8 @@ static cs_error_t submit(struct client *client, const struct ipc_send *message,
 	return status;
 }
 
-/* False: no further message now. A message that came too late, when the membership had ended, is dropped. */
+/* False: no further message now. A message that came too late, when the membership had ended, is
+ * dropped. */
 static bool take_one(struct client *client)
 {
 	struct ipc_send message;

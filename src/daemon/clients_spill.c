@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Spill: memory of a slow client's own, chunk by chunk, where messages go that it has not read, so that
- * the slab and the senders get theirs back. A client that leaves too much there is disconnected. */
+/* Spill: memory of a slow client's own, chunk by chunk, where messages go that it has not read,
+ * so that the slab and the senders get theirs back. A client that leaves too much there is
+ * disconnected. */
 #include "daemon/clients_int.h"
 
 #include <errno.h>

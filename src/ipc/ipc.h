@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The contract between libcpg and the daemon: packets on the request socket, and the layout of the memory that both map. docs/clients.md
- * tells the whole story. Library and daemon are built together; IPC_VERSION guards against a mixture.
+/* The contract between libcpg and the daemon: packets on the request socket, and the layout of
+ * the memory that both map. docs/clients.md tells the whole story. Library and daemon are built
+ * together; IPC_VERSION guards against a mixture.
  *
  * Three sockets per connection:
- *   request  SOCK_SEQPACKET: one struct ipc_request there, one struct ipc_reply (with data and descriptors) back
- *   event    SOCK_STREAM, the descriptor that programs poll: one byte daemon -> client while events wait; nothing else, ever
+ *   request  SOCK_SEQPACKET: one struct ipc_request there, one struct ipc_reply back
+ *   event    SOCK_STREAM, what programs poll: a byte daemon -> client while events wait, no more
  *   side     SOCK_SEQPACKET: struct ipc_side daemon -> client; one-byte bells client -> daemon */
 #ifndef CORONET_IPC_H
 #define CORONET_IPC_H
@@ -19,7 +20,7 @@
 #define IPC_VERSION	1u
 #define IPC_SOCKET_NAME "cpg.sock"
 
-/* --- Requests ---------------------------------------------------------------------------------- */
+/* --- Requests --- */
 
 enum ipc_kind {
 	IPC_HELLO = 1, /* value: IPC_MAGIC << 32 | IPC_VERSION; arg: enum ipc_hello */
@@ -66,20 +67,22 @@ struct ipc_reply {
 #define IPC_DATA_MAX  (IPC_REPLY_MAX - (uint32_t)sizeof(struct ipc_reply))
 #define IPC_FDS_MAX   4
 
-/* Data of the reply to IPC_HELLO_CLIENT; descriptors: event socket, side socket, shared memory, slab. */
+/* Data of the reply to IPC_HELLO_CLIENT; descriptors: event socket, side socket, shared memory,
+ * slab. */
 struct ipc_welcome {
 	uint32_t node;
 	uint32_t zero;
 	uint64_t slab_size; /* bytes */
 };
 
-/* On the side socket, daemon -> client. With a descriptor: the memory that events call `region` from
- * now on, `size` bytes. Without: the payload of the record that ends at `end` has moved to `offset`
- * of `region`.
+/* On the side socket, daemon -> client. With a descriptor: the memory that events call `region`
+ * from now on, `size` bytes. Without: the payload of the record that ends at `end` has moved to
+ * `offset` of `region`.
  *
- * A payload moves when it is needed for the ring, or when the daemon ends the connection. First it is
- * copied, then this packet is sent, then events_moved grows, and only then the old place is used anew.
- * So a client that has copied a payload looks at events_moved, and if that has grown, for packets. */
+ * A payload moves when it is needed for the ring, or when the daemon ends the connection. First
+ * it is copied, then this packet is sent, then events_moved grows, and only then the old place is
+ * used anew. So a client that has copied a payload looks at events_moved, and if that has grown,
+ * for packets. */
 struct ipc_side {
 	uint64_t region;
 	uint64_t size;
@@ -90,9 +93,10 @@ struct ipc_side {
 /* The connection has ended: what has not moved is lost. */
 #define IPC_MOVED_END UINT64_MAX
 
-/* --- Shared memory ------------------------------------------------------------------------------ */
+/* --- Shared memory --- */
 
-/* One index, alone on its cache line. Who writes it is said below; everything that the client can write is hostile to the daemon. */
+/* One index, alone on its cache line. Who writes it is said below; everything that the client can
+ * write is hostile to the daemon. */
 struct ipc_line {
 	uint64_t value;
 	uint64_t pad[7];
@@ -113,14 +117,14 @@ struct ipc_indexes {
 	struct ipc_line events_moved;	       /* daemon: payloads moved, ever; IPC_MOVED_END */
 };
 
-/* A message in send memory. */
+/* A message in send memory. The token comes back through the completions when the memory is free
+ * again; an empty message has no memory, region 0 and no token. */
 struct ipc_send {
-	uint64_t region; /* 0 when empty */
+	uint64_t region;
 	uint64_t offset;
 	uint64_t size;
-	uint32_t
-		token; /* comes back through the completions when the memory is free again; unused when empty */
-	uint32_t guarantee; /* enum frame_guarantee's values, which are cpg_guarantee_t's */
+	uint32_t token;
+	uint32_t guarantee; /* 0, 2 or 3 of cpg_guarantee_t */
 };
 _Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
 
@@ -136,9 +140,10 @@ _Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
 _Static_assert(sizeof(struct ipc_indexes) <= IPC_SENDS_AT, "indexes have a page");
 _Static_assert(IPC_SHARED_SIZE % 4096 == 0, "whole pages");
 
-/* --- Events -------------------------------------------------------------------------------------- */
+/* --- Events --- */
 
-/* Region 0 of events is the slab; others are announced on the side socket before they are used. Numbers are never used twice. */
+/* Region 0 of events is the slab; others are announced on the side socket before they are used.
+ * Numbers are never used twice. */
 #define IPC_REGION_SLAB 0u
 
 enum ipc_event_kind {
@@ -150,7 +155,8 @@ enum ipc_event_kind {
 	IPC_EVENT_GONE,	   /* region is not used any more; not an event that anyone waits for */
 };
 
-/* One record in the event ring: this, `data_size` bytes, zeros up to a multiple of 8. Records are contiguous. */
+/* One record in the event ring: this, `data_size` bytes, padding up to a multiple of 8. Records
+ * are contiguous. */
 struct ipc_event {
 	uint32_t size; /* of the whole record */
 	uint16_t kind;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The event ring: a byte ring of contiguous records, 8-byte aligned. A record that does not fit before the ring's end is preceded by
- * padding up to it. */
+/* The event ring: a byte ring of contiguous records, 8-byte aligned. A record that does not fit
+ * before the ring's end is preceded by padding up to it. */
 #include "ipc/shared.h"
 
 #define RING_MASK (IPC_EVENT_BYTES - 1)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rings in the memory that client and daemon share. Each side keeps the truth about its own indexes in private memory and only
- * publishes it; what the other side can write is read once, into a local, and checked. All indexes only grow. */
+/* The rings in the memory that client and daemon share. Each side keeps the truth about its own
+ * indexes in private memory and only publishes it; what the other side can write is read once,
+ * into a local, and checked. All indexes only grow. */
 #ifndef CORONET_IPC_SHARED_H
 #define CORONET_IPC_SHARED_H
 
@@ -25,7 +26,8 @@ static inline void ipc_store(struct ipc_line *line, uint64_t value)
 	__atomic_store_n(&line->value, value, __ATOMIC_RELEASE);
 }
 
-/* For the pairs "I publish, then look whether you sleep" and "I go to sleep, then look whether you published": in one total order. */
+/* For the pairs "I publish, then look whether you sleep" and "I go to sleep, then look whether
+ * you published": in one total order. */
 static inline uint64_t ipc_load_ordered(const struct ipc_line *line)
 {
 	return __atomic_load_n(&line->value, __ATOMIC_SEQ_CST);
@@ -63,9 +65,11 @@ struct ipc_event_writer {
 
 /* Looks how far the client is. False when the client claims what cannot be. */
 bool ipc_events_look(struct ipc_event_writer *writer);
-/* Writes a record and publishes it; event->size is set. False when there is no room now. data_size <= IPC_EVENT_DATA_MAX. */
+/* Writes a record and publishes it; event->size is set. False when there is no room now.
+ * data_size <= IPC_EVENT_DATA_MAX. */
 bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data);
-/* Room for the data of one more record at least this long, counting what may be lost at the ring's end. */
+/* Room for the data of one more record at least this long, counting what may be lost at the
+ * ring's end. */
 bool ipc_events_room(const struct ipc_event_writer *writer, uint32_t data_size);
 
 /* --- The event ring, client's side --- */
@@ -82,12 +86,14 @@ enum ipc_read {
 	IPC_READ_CORRUPT
 };
 
-/* The next record that is not padding: its head is copied, its data stays in the ring until ipc_events_consume. */
+/* The next record that is not padding: its head is copied, its data stays in the ring until
+ * ipc_events_consume. */
 enum ipc_read ipc_events_peek(struct ipc_event_reader *reader, struct ipc_event *event,
 			      const uint8_t **data);
 /* Gives the record's place back. True: the daemon wants a bell. */
 bool ipc_events_consume(struct ipc_event_reader *reader, const struct ipc_event *event);
-/* True when nothing is there; sees everything published before the call, in the total order of the flags. */
+/* True when nothing is there; sees everything published before the call, in the total order of
+ * the flags. */
 bool ipc_events_empty(const struct ipc_event_reader *reader);
 
 #endif

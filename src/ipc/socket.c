@@ -165,7 +165,8 @@ static int check_reply(const struct ipc_request *request, const struct ipc_reply
 	return reply->flags & IPC_IN_MEMFD || reply->data_size == data ? 0 : -EBADMSG;
 }
 
-/* A daemon that refuses a connection answers before it was asked and closes: a failed send does not mean that there is no answer. */
+/* A daemon that refuses a connection answers before it was asked and closes: a failed send does
+ * not mean that there is no answer. */
 int ipc_call(int fd, const struct ipc_request *request, void *buf, struct ipc_fds *fds)
 {
 	struct ipc_fds none = {0};

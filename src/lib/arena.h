@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Allocates pieces of a region that is not this process's to write notes into: all bookkeeping is outside of it. Pieces are multiples of 64
- * bytes, freed in any order, and neighbours that are free grow together. Not thread-safe. */
+/* Allocates pieces of a region that is not this process's to write notes into: all bookkeeping is
+ * outside of it. Pieces are multiples of 64 bytes, freed in any order, and neighbours that are
+ * free grow together. Not thread-safe. */
 #ifndef CORONET_LIB_ARENA_H
 #define CORONET_LIB_ARENA_H
 
@@ -29,7 +30,8 @@ struct arena {
 int arena_init(struct arena *arena, uint64_t size);
 void arena_fini(struct arena *arena);
 
-/* A block of at least `size` bytes (0 counts as 1), or ARENA_NONE when none is free or there is no memory for the bookkeeping. */
+/* A block of at least `size` bytes (0 counts as 1), or ARENA_NONE when none is free or there is
+ * no memory for the bookkeeping. */
 uint32_t arena_take(struct arena *arena, uint64_t size);
 void arena_give(struct arena *arena, uint32_t block);
 uint64_t arena_offset(const struct arena *arena, uint32_t block);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests that have an answer: one packet each way, one thread at a time. There is no time limit, but a daemon that dies is noticed,
- * because its end of the socket closes. */
+/* Requests that have an answer: one packet each way, one thread at a time. There is no time
+ * limit, but a daemon that dies is noticed, because its end of the socket closes. */
 #include "lib/instance.h"
 
 #include <string.h>

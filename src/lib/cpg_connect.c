@@ -58,7 +58,8 @@ cs_error_t cpg_model_initialize(cpg_handle_t *handle, cpg_model_t model,
 	return initialize(handle, &data, context);
 }
 
-/* The reading side of the event socket is shut so that whoever sleeps on it wakes; the descriptor lives until the last call is over. */
+/* The reading side of the event socket is shut so that whoever sleeps on it wakes; the descriptor
+ * lives until the last call is over. */
 cs_error_t cpg_finalize(cpg_handle_t handle)
 {
 	struct ipc_request request = {.kind = IPC_FINALIZE};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cpg_dispatch(3): takes events and runs their callbacks, in the caller's thread, with no lock held. */
+/* cpg_dispatch(3): takes events and runs their callbacks, in the caller's thread, with no lock
+ * held. */
 #include <corosync/cpg.h>
 
 #include "lib/events.h"

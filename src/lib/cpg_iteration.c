@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cpg_iteration_initialize(3) and the two that follow: the daemon sends the whole snapshot at once, the rest is done here. */
+/* cpg_iteration_initialize(3) and the two that follow: the daemon sends the whole snapshot at
+ * once, the rest is done here. */
 #include "lib/iteration.h"
 
 #include <stdlib.h>
@@ -59,8 +60,8 @@ static cs_error_t snapshot(const struct answer *answer, struct iteration **out)
 	return CS_OK;
 }
 
-/* The list is guarded by call_lock, which the answer still holds. A finalize that has begun closes what is in the list when it comes to it,
- * and it comes to it with the lock. */
+/* The list is guarded by call_lock, which the answer still holds. A finalize that has begun
+ * closes what is in the list when it comes to it, and it comes to it with the lock. */
 static cs_error_t publish(struct instance *instance, struct iteration *iteration)
 {
 	int err;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Takes events out of the shared ring, and keeps the event socket readable exactly while some wait.
+/* Takes events out of the shared ring, and keeps the event socket readable exactly while some
+ * wait.
  *
- * The flag `events_signalled` and the bytes in the event socket: the daemon sends a byte when it turns the flag on. Whoever finds the ring
- * empty turns the flag off, which leaves a byte that stands for nothing (`owed`), looks again, and reads what is owed. */
+ * The flag `events_signalled` and the bytes in the event socket: the daemon sends a byte when it
+ * turns the flag on. Whoever finds the ring empty turns the flag off, which leaves a byte that
+ * stands for nothing (`owed`), looks again, and reads what is owed. */
 #include "lib/events.h"
 
 #include <errno.h>
@@ -233,8 +235,9 @@ static bool read_owed(struct instance *instance)
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
 }
 
-/* Called when the ring was seen empty: NEXT_NONE when it really is and the socket says so, NEXT_EVENT when it should be looked at again.
- * The byte of a flag that was turned off too early stands for the new events. */
+/* Called when the ring was seen empty: NEXT_NONE when it really is and the socket says so,
+ * NEXT_EVENT when it should be looked at again. The byte of a flag that was turned off too early
+ * stands for the new events. */
 static enum next quiet(struct instance *instance)
 {
 	struct events *events = &instance->events;
@@ -260,7 +263,8 @@ static enum next quiet(struct instance *instance)
 	return NEXT_GONE;
 }
 
-/* After an event was taken: when it was the last, the socket must say so before the callback polls it. */
+/* After an event was taken: when it was the last, the socket must say so before the callback
+ * polls it. */
 static void settle(struct instance *instance)
 {
 	struct events *events = &instance->events;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Handles: numbers that stand for objects. The low half is a place in a table, the high half a random check value, so that a handle
- * that was given back, or invented, finds nothing. An object lives until its handle is closed and the last call that uses it is over.
- * Thread-safe; looking up takes no lock. */
+/* Handles: numbers that stand for objects. The low half is a place in a table, the high half a
+ * random check value, so that a handle that was given back, or invented, finds nothing. An object
+ * lives until its handle is closed and the last call that uses it is over. Thread-safe; looking
+ * up takes no lock. */
 #ifndef CORONET_LIB_HANDLE_H
 #define CORONET_LIB_HANDLE_H
 
@@ -31,7 +32,8 @@ struct handles {
 		.lock = PTHREAD_MUTEX_INITIALIZER, .destroy = (destroy_fn) \
 	}
 
-/* Takes the object; it is destroyed when the handle was closed and all uses are put. -ENOMEM, -EMFILE; then nothing was taken. */
+/* Takes the object; it is destroyed when the handle was closed and all uses are put. -ENOMEM,
+ * -EMFILE; then nothing was taken. */
 int handles_add(struct handles *table, void *object, uint64_t *handle);
 /* The object, in use until handles_put; NULL when the handle is not valid. */
 void *handles_get(struct handles *table, uint64_t handle);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What stands behind a cpg_handle_t: one connection to the daemon. Locks, in this order where several are held: zcbs.lock, sending.lock,
- * call_lock. events.lock is never held together with another. */
+/* What stands behind a cpg_handle_t: one connection to the daemon. Locks, in this order where
+ * several are held: zcbs.lock, sending.lock, call_lock. events.lock is never held together with
+ * another. */
 #ifndef CORONET_LIB_INSTANCE_H
 #define CORONET_LIB_INSTANCE_H
 
@@ -130,14 +131,16 @@ struct answer {
 	bool mapped;
 };
 
-/* Sends the request and waits for the reply, one at a time. CS_ERR_LIBRARY when the daemon is gone, else the daemon's status.
- * answer_end is due in any case, and nobody else can ask until then. */
+/* Sends the request and waits for the reply, one at a time. CS_ERR_LIBRARY when the daemon is
+ * gone, else the daemon's status. answer_end is due in any case, and nobody else can ask until
+ * then. */
 cs_error_t answer_get(struct instance *instance, const struct ipc_request *request,
 		      struct answer *answer);
 void answer_end(struct instance *instance, struct answer *answer);
 /* For requests whose answer is the status alone. */
 cs_error_t call_daemon(struct instance *instance, const struct ipc_request *request);
-/* CS_ERR_INVALID_PARAM for NULL, CS_ERR_NAME_TOO_LONG; else fills the request's name, zeros behind it. */
+/* CS_ERR_INVALID_PARAM for NULL, CS_ERR_NAME_TOO_LONG; else fills the request's name, zeros
+ * behind it. */
 cs_error_t call_name(struct ipc_request *request, const struct cpg_name *name);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Walks over a snapshot that the daemon took. They hold no use of their instance, which closes them when it is finalized. */
+/* Walks over a snapshot that the daemon took. They hold no use of their instance, which closes
+ * them when it is finalized. */
 #ifndef CORONET_LIB_ITERATION_H
 #define CORONET_LIB_ITERATION_H
 

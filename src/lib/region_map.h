@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Memory of others that events refer to: announced on the side socket, mapped read-only when it is first needed. With events.lock held. */
+/* Memory of others that events refer to: announced on the side socket, mapped read-only when it
+ * is first needed. With events.lock held. */
 #ifndef CORONET_LIB_REGION_MAP_H
 #define CORONET_LIB_REGION_MAP_H
 
 #include "lib/instance.h"
 
-/* The `size` bytes at offset of the region. 0; -ENOMEM, and it may be tried again; -EBADMSG: there is no such place. */
+/* The `size` bytes at offset of the region. 0; -ENOMEM, and it may be tried again; -EBADMSG:
+ * there is no such place. */
 int region_map_find(struct instance *instance, uint64_t region, uint64_t offset, uint64_t size,
 		    const uint8_t **bytes);
 /* After a payload was copied: whether it may have moved before that. 1: yes, and *bytes is where it

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Send memory: what of it is whose. Tokens index a table of as many messages as the completion ring has places, so that the daemon always
- * has a place to give one back. */
+/* Send memory: what of it is whose. Tokens index a table of as many messages as the completion
+ * ring has places, so that the daemon always has a place to give one back. */
 #include "lib/send_memory.h"
 
 #include <stdlib.h>

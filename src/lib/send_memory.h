@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Send memory: regions that the daemon made and this process writes. One common region for most messages, made at the first join; larger
- * messages get regions of their own, kept while they are in use and given back when they have been idle. With sending.lock held. */
+/* Send memory: regions that the daemon made and this process writes. One common region for most
+ * messages, made at the first join; larger messages get regions of their own, kept while they are
+ * in use and given back when they have been idle. With sending.lock held. */
 #ifndef CORONET_LIB_SEND_MEMORY_H
 #define CORONET_LIB_SEND_MEMORY_H
 
@@ -21,10 +22,12 @@ struct send_region {
 
 /* A region of at least `size` bytes from the daemon, appended to the list. */
 cs_error_t send_memory_add(struct instance *instance, uint64_t size);
-/* Room for a message. *token names it until the daemon has given it back. CS_ERR_TRY_AGAIN, CS_ERR_NO_MEMORY, CS_ERR_LIBRARY. */
+/* Room for a message. *token names it until the daemon has given it back. CS_ERR_TRY_AGAIN,
+ * CS_ERR_NO_MEMORY, CS_ERR_LIBRARY. */
 cs_error_t send_memory_take(struct instance *instance, uint64_t size, uint32_t *token);
 void send_memory_give(struct instance *instance, uint32_t token);
-/* Takes back what the daemon has finished with, and lets go of regions that nobody needed for some time. */
+/* Takes back what the daemon has finished with, and lets go of regions that nobody needed for
+ * some time. */
 void send_memory_reclaim(struct instance *instance);
 /* Whether the common region has no room for a small message. */
 bool send_memory_full(struct instance *instance);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Messages into the ring of descriptors. A thread reserves a place and memory, copies, and publishes; long copies are made without the lock,
- * so that they do not hold up other threads. */
+/* Messages into the ring of descriptors. A thread reserves a place and memory, copies, and
+ * publishes; long copies are made without the lock, so that they do not hold up other threads. */
 #include "lib/sending.h"
 
 #include <string.h>
@@ -98,7 +98,8 @@ static void tell_hungry(struct instance *instance, bool hungry)
 	}
 }
 
-/* With the lock held. On success a place in the ring is reserved, and memory unless the message is empty. */
+/* With the lock held. On success a place in the ring is reserved, and memory unless the message
+ * is empty. */
 static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *token)
 {
 	struct sending *sending = &instance->sending;

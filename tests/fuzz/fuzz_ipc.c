@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A hostile client in one process with the daemon's side: the input says what it sends, what it writes
- * into the shared memory, and what happens meanwhile. Whatever it does, the daemon's side lives on, and
- * when the client is gone nothing of it is left. */
+/* A hostile client in one process with the daemon's side: the input says what it sends, what it
+ * writes into the shared memory, and what happens meanwhile. Whatever it does, the daemon's side
+ * lives on, and when the client is gone nothing of it is left. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>

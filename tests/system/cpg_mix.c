@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Processes that come, send, sleep, leave and die in one group, and the proof that all of them lived
- * through one history. Linked to libcpg only; builds against corosync's headers as well.
+/* Processes that come, send, sleep, leave and die in one group, and the proof that all of them
+ * lived through one history. Linked to libcpg only; builds against corosync's headers as well.
  *
  *   cpg_mix observe DIR [GROUP]            member from first to last, until SIGTERM; writes DIR/observer
  *   cpg_mix work DIR SEED SECONDS [GROUP]  joins again and again; writes DIR/PID.N for each membership

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The server of the client library's unit tests as the real thing: coronetd, a ring of one node over
- * shared memory. It takes no commands but to end, so it serves those tests that give none. */
+/* The server of the client library's unit tests as the real thing: coronetd, a ring of one node
+ * over shared memory. It takes no commands but to end, so it serves those tests that give none. */
 #include "tests/unit/lib/server.h"
 
 #include <poll.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* An engine without a ring: one queue is the order, node 2 exists when a test says so. It keeps the contract of engine.h towards the clients'
- * part of the daemon, and checks that this part keeps it too: nothing is called from inside a callback. */
+/* An engine without a ring: one queue is the order, node 2 exists when a test says so. It keeps
+ * the contract of engine.h towards the clients' part of the daemon, and checks that this part
+ * keeps it too: nothing is called from inside a callback. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,9 +247,17 @@ static void confchg(struct engine *engine, const struct cpg_name *group,
 static void add_member(struct engine *engine, const struct cpg_name *group, uint32_t node,
 		       uint32_t pid)
 {
-	check(engine->member_count < MEMBERS);
-	engine->members[engine->member_count++] =
-		(struct fake_member){.group = *group, .node = node, .pid = pid};
+	uint32_t at = engine->member_count;
+
+	check(at < MEMBERS);
+	while (at > 0 &&
+	       (engine->members[at - 1].node > node ||
+		(engine->members[at - 1].node == node && engine->members[at - 1].pid > pid))) {
+		at--;
+	}
+	memmove(&engine->members[at + 1], &engine->members[at],
+		(engine->member_count++ - at) * sizeof(engine->members[0]));
+	engine->members[at] = (struct fake_member){.group = *group, .node = node, .pid = pid};
 }
 
 static void del_member(struct engine *engine, const struct cpg_name *group, uint32_t node,

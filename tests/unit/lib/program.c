@@ -56,7 +56,8 @@ static void on_confchg(cpg_handle_t handle, const struct cpg_name *group,
 
 	for (size_t i = 1; i < members_count; i++) {
 		assert_true(members[i - 1].nodeid < members[i].nodeid ||
-			    members[i - 1].pid < members[i].pid);
+			    (members[i - 1].nodeid == members[i].nodeid &&
+			     members[i - 1].pid < members[i].pid));
 	}
 	program->confchgs++;
 	program->members = members_count;

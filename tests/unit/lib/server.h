@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A daemon for tests: a child process that serves clients on an engine, and does what the test tells it to. */
+/* A daemon for tests: a child process that serves clients on an engine, and does what the test
+ * tells it to. */
 #ifndef CORONET_TESTS_UNIT_LIB_SERVER_H
 #define CORONET_TESTS_UNIT_LIB_SERVER_H
 
@@ -46,7 +47,8 @@ struct server_state {
 	uint64_t waiting;	/* messages of SERVER_REMOTE for which there is no room yet */
 };
 
-/* Starts it in a directory of its own and points CORONET_RUN_DIR there. NULL options: all defaults. */
+/* Starts it in a directory of its own and points CORONET_RUN_DIR there. NULL options: all
+ * defaults. */
 struct server *server_start(const struct server_options *options);
 /* Ends it in order and checks that it exits with 0. NULL is accepted. */
 void server_stop(struct server **server);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the test server needs of an engine: implemented by a fake one, and by the real one with one node. */
+/* What the test server needs of an engine: implemented by a fake one, and by the real one with
+ * one node. */
 #ifndef CORONET_TESTS_UNIT_LIB_SERVER_ENGINE_H
 #define CORONET_TESTS_UNIT_LIB_SERVER_ENGINE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What programs get when the daemon is not there, not ready, does not want them, dies or stands still; and what becomes of what a program had
- * sent when the program dies. */
+/* What programs get when the daemon is not there, not ready, does not want them, dies or stands
+ * still; and what becomes of what a program had sent when the program dies. */
 #include <errno.h>
 #include <grp.h>
 #include <poll.h>
@@ -178,7 +178,8 @@ static void gone__every_function(void **state)
 	server_stop(&server);
 }
 
-/* What the daemon had told before it died is still told: from the slab, from another process's memory, from the ring itself. */
+/* What the daemon had told before it died is still told: from the slab, from another process's
+ * memory, from the ring itself. */
 static void gone__events_first(void **state)
 {
 	struct server *server = server_start(NULL);
@@ -357,7 +358,8 @@ static void signals__do_not_surface(void **state)
 	server_stop(&server);
 }
 
-/* Accepted means delivered, also when the sender is killed in the next moment and the engine has no room just then. */
+/* Accepted means delivered, also when the sender is killed in the next moment and the engine has
+ * no room just then. */
 static void killed__messages_are_delivered(void **state)
 {
 	struct server *server = server_start(NULL);
@@ -431,7 +433,8 @@ static void finalize__messages_are_delivered(void **state)
 	server_stop(&server);
 }
 
-/* After fork the handle is the child's as well as the parent's; whoever uses it speaks with the joiner's process id. */
+/* After fork the handle is the child's as well as the parent's; whoever uses it speaks with the
+ * joiner's process id. */
 static void fork__child_uses_the_handle(void **state)
 {
 	struct server *server = server_start(NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* cpg_dispatch(3): its flags, what wakes it, what may be done inside callbacks, and the descriptor that goes with it. */
+/* cpg_dispatch(3): its flags, what wakes it, what may be done inside callbacks, and the
+ * descriptor that goes with it. */
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -87,8 +88,8 @@ static void flags__one_at_a_time(void **state)
 	program_close(&program);
 }
 
-/* One poll, one dispatch, many thousand times: were the descriptor readable without an event, ONE would wait for ever; were it not
- * readable with one, poll would. */
+/* One poll, one dispatch, many thousand times: were the descriptor readable without an event, ONE
+ * would wait for ever; were it not readable with one, poll would. */
 static void fd__readable_exactly_while_events_wait(void **state)
 {
 	struct program program;

@@ -30,7 +30,8 @@ static int stop(void **state)
 	return 0;
 }
 
-/* Again and again with one handle, in turn with other groups; nothing of the left group comes any more. */
+/* Again and again with one handle, in turn with other groups; nothing of the left group comes any
+ * more. */
 static void leave__then_join_again(void **state)
 {
 	struct cpg_name other = {.length = 5, .value = "other"};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Handles: what was not given out, or was closed, finds nothing; objects live until their last use. */
+/* Handles: what was not given out, or was closed, finds nothing; objects live until their last
+ * use. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Clients that break the protocol. Each loses its connection, the log says why, and a program beside
- * it goes on as if nothing had happened. */
+/* Clients that break the protocol. Each loses its connection, the log says why, and a program
+ * beside it goes on as if nothing had happened. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -257,7 +257,8 @@ static void events__index_goes_back(void **state)
 	expect_disconnected(&raw, "event ring has an impossible index");
 }
 
-/* Everything that is the daemon's own in the shared memory is overwritten: it does not look there. */
+/* Everything that is the daemon's own in the shared memory is overwritten: it does not look
+ * there. */
 static void memory__all_overwritten(void **state)
 {
 	struct raw raw;

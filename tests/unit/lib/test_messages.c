@@ -131,7 +131,8 @@ static void mcast__full(void **state)
 	program_close(&program);
 }
 
-/* The same with memory: 100,000-byte messages fill the common region long before the ring is full. */
+/* The same with memory: 100,000-byte messages fill the common region long before the ring is
+ * full. */
 static void mcast__memory_full_and_back(void **state)
 {
 	uint8_t *bytes = message_new(1, 100000);
@@ -258,7 +259,8 @@ static void remote__slots_and_extents(void **state)
 	assert_int_equal(server_state(server).extents_taken, 0);
 }
 
-/* Another process reads what this one sent straight from its send memory; when that is gone, so is the mapping. */
+/* Another process reads what this one sent straight from its send memory; when that is gone, so
+ * is the mapping. */
 static void receive_and_answer(void)
 {
 	struct program program;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Programs that do not read: what they keep is bounded, what is beyond is copied out, and at the limit they lose their connection. Nobody else
- * notices. */
+/* Programs that do not read: what they keep is bounded, what is beyond is copied out, and at the
+ * limit they lose their connection. Nobody else notices. */
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -108,7 +108,8 @@ static void open_checked(struct program *program, size_t size)
 	program->hook = check_large;
 }
 
-/* 400 MB for extents of 160 MiB: the ring waits a moment for the sleeper, then goes on without it. */
+/* 400 MB for extents of 160 MiB: the ring waits a moment for the sleeper, then goes on without
+ * it. */
 static void extents__the_ring_goes_on(void **state)
 {
 	struct server_options options = {.queue_max_bytes = 1024ull * MIB};

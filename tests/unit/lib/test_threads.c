@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Threads: any mixture of calls on one handle, many handles at once, finalize in the middle of it all. Built with
- * --enable-sanitizers=thread this is also the race detector's test. */
+/* Threads: any mixture of calls on one handle, many handles at once, finalize in the middle of it
+ * all. Built with --enable-sanitizers=thread this is also the race detector's test. */
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -48,7 +48,8 @@ struct note {
 	uint32_t sender, number, size, check;
 };
 
-/* Two dispatchers may overtake each other after taking their events; with one, the order is exact. */
+/* Two dispatchers may overtake each other after taking their events; with one, the order is
+ * exact. */
 static void take_note(cpg_handle_t handle, const struct cpg_name *group, uint32_t node,
 		      uint32_t pid, void *msg, size_t size)
 {
