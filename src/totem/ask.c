@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Recovery's requests: who lacks a message of the old ring asks one that holds it, and gets it as it was, under its old number. The
- * receiver asks for no more than it lacks, and it had promised slots for all of that, so nobody's memory can be overrun. */
+/* Recovery's requests: who lacks a message of the old ring asks one that holds it, and gets it as
+ * it was, under its old number. The receiver asks for no more than it lacks, and it had promised
+ * slots for all of that, so nobody's memory can be overrun. */
 #include "totem/totem_int.h"
 
 /* Neighbouring numbers are asked of the same holder, so that requests stay short. */
@@ -30,7 +31,8 @@ static uint32_t holders_count(struct totem *t, uint64_t seq, bool linked)
 	return count;
 }
 
-/* Chunks are spread over the holders; another attempt asks another one. Index in the new ring, or -1. */
+/* Chunks are spread over the holders; another attempt asks another one. Index in the new ring, or
+ * -1. */
 static int holder_choose(struct totem *t, uint64_t seq)
 {
 	bool linked = holders_count(t, seq, true) > 0;
@@ -96,7 +98,8 @@ static void ask_one(struct totem *t, struct asking *asking, uint64_t seq)
 	asking->frames++;
 }
 
-/* Asks for the lowest that are wanted, neither here nor being pulled, nor asked for. The rest follows when these have come. */
+/* Asks for the lowest that are wanted, neither here nor being pulled, nor asked for. The rest
+ * follows when these have come. */
 void recovery_ask(struct totem *t)
 {
 	struct asking asking = {.holder = -1};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commit (paper: Membership Protocol): the commit token goes round twice. On the first rotation each member enters what it has of its old ring; on
- * the second everybody learns what all have entered. On its third arrival the representative makes the first token of the new ring of it. */
+/* Commit (paper: Membership Protocol): the commit token goes round twice. On the first rotation
+ * each member enters what it has of its old ring; on the second everybody learns what all have
+ * entered. On its third arrival the representative makes the first token of the new ring of it. */
 #include "totem/totem_int.h"
 
 static void entry_fill(struct totem *t)
@@ -66,7 +67,8 @@ static bool all_filled(const struct control_commit *commit)
 	return true;
 }
 
-/* First arrival: it must be for exactly those that we agreed on, and newer than any ring we know. */
+/* First arrival: it must be for exactly those that we agreed on, and newer than any ring we know.
+ */
 static void commit_accept(struct totem *t, const struct control_commit *commit, uint32_t me)
 {
 	struct nodeset alive = nodeset_subtract(&t->gather.proc, &t->gather.fail);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames in, deliveries out. A frame belongs to the ring from the event that brings it until its RELEASE; one that has no place here is
- * released at once. */
+/* Frames in, deliveries out. A frame belongs to the ring from the event that brings it until its
+ * RELEASE; one that has no place here is released at once. */
 #include "totem/totem_int.h"
 
-/* The ring that a frame is of: the installed (or old) one, or the one that others may have installed before us. */
+/* The ring that a frame is of: the installed (or old) one, or the one that others may have
+ * installed before us. */
 static struct ring *route(const struct totem *t, struct ringid id)
 {
 	if (ring_exists(t->ring) && ringid_equal(id, t->ring->id)) {
@@ -38,7 +39,8 @@ static void note_seq(struct totem *t, struct ring *ring, uint64_t seq)
 	if (seq > ring->high_seq) {
 		ring->high_seq = seq;
 	}
-	/* Numbered after we passed the token on: it has arrived (paper, Total Ordering Protocol: token retransmission). */
+	/* Numbered after we passed the token on: it has arrived (paper, Total Ordering Protocol:
+	 * token retransmission). */
 	if (ring == turning && seq > t->token.visit_seq) {
 		token_arrived_evidence(t);
 	}
@@ -134,8 +136,8 @@ bool frame_wanted(const struct totem *t, uint32_t from, const struct frame_info 
 	       !t->recovery.united || recovery_wants(&t->recovery, info->seq);
 }
 
-/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member has it (paper: Total Ordering Protocol). Then what all have and
- * we have delivered is let go. */
+/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member has it
+ * (paper: Total Ordering Protocol). Then what all have and we have delivered is let go. */
 void deliver_ready(struct totem *t)
 {
 	struct ring *ring = t->ring;
@@ -165,8 +167,9 @@ static const struct place *recovered_place(struct totem *t, uint64_t seq)
 	return recovery_wants(&t->recovery, seq) && place->state == PLACE_HERE ? place : NULL;
 }
 
-/* What belongs into the old regular configuration: all without a gap that is not SAFE, and all that any transitional member has delivered
- * there already. Every one of them computes the same end. Returns the first number that is left. */
+/* What belongs into the old regular configuration: all without a gap that is not SAFE, and all
+ * that any transitional member has delivered there already. Every one of them computes the same
+ * end. Returns the first number that is left. */
 uint64_t deliver_old_regular(struct totem *t)
 {
 	uint64_t seq = t->ring->delivered + 1;
@@ -183,8 +186,9 @@ uint64_t deliver_old_regular(struct totem *t)
 	return seq;
 }
 
-/* The rest, in the transitional configuration: SAFE is safe there, since all its members have all of it. Behind a gap only messages that
- * cannot depend on a lost one: those of the members that are obliged to each other, and those that never asked for an order. */
+/* The rest, in the transitional configuration: SAFE is safe there, since all its members have all
+ * of it. Behind a gap only messages that cannot depend on a lost one: those of the members that
+ * are obliged to each other, and those that never asked for an order. */
 void deliver_old_transitional(struct totem *t, uint64_t from)
 {
 	bool gap = false;

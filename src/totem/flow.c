@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Flow control: how many frames a visit may number (paper, Flow Control: fcc and backlog), and how far numbers may go at all, so that no
- * member's receive slots are ever overrun. */
+/* Flow control: how many frames a visit may number (paper, Flow Control: fcc and backlog), and
+ * how far numbers may go at all, so that no member's receive slots are ever overrun. */
 #include "totem/totem_int.h"
 
 static uint32_t minimum(uint32_t a, uint32_t b)
@@ -24,7 +24,8 @@ void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee)
 	backlog->count++;
 }
 
-/* What was submitted for a ring that has ended is its driver's to submit again, when the groups have agreed who is there. */
+/* What was submitted for a ring that has ended is its driver's to submit again, when the groups
+ * have agreed who is there. */
 void backlog_return(struct totem *t)
 {
 	struct backlog *backlog = &t->backlog;
@@ -40,7 +41,8 @@ uint32_t totem_backlog_free(const struct totem *t)
 	return TOTEM_BACKLOG_MAX - t->backlog.count;
 }
 
-/* Our part of the window: all that is left of it, but no more than our share of what everybody has waiting. */
+/* Our part of the window: all that is left of it, but no more than our share of what everybody
+ * has waiting. */
 static uint32_t share(const struct totem *t, const struct control_token *token)
 {
 	uint32_t window = t->config.window_size;
@@ -51,7 +53,8 @@ static uint32_t share(const struct totem *t, const struct control_token *token)
 	return minimum(subtract(window, token->fcc), fair > 0 ? fair : 1);
 }
 
-/* How far numbers may go: what all members had room for when the last rotation was complete, and our own window. */
+/* How far numbers may go: what all members had room for when the last rotation was complete, and
+ * our own window. */
 static uint64_t room(const struct totem *t, const struct control_token *token)
 {
 	const struct ring *ring = t->ring;
@@ -63,8 +66,8 @@ static uint64_t room(const struct totem *t, const struct control_token *token)
 	return end > token->seq ? end - token->seq : 0;
 }
 
-/* Takes our part of the last rotation off the token. The representative begins a new minimum of promises: what was gathered while the
- * token went round once holds for all. */
+/* Takes our part of the last rotation off the token. The representative begins a new minimum of
+ * promises: what was gathered while the token went round once holds for all. */
 static void open_books(struct totem *t, struct control_token *token, const struct ring *ring)
 {
 	token->fcc = subtract(token->fcc, t->token.sent);
@@ -115,7 +118,8 @@ void flow_number(struct totem *t, struct control_token *token, uint32_t count)
 	token->backlog += backlog->count;
 }
 
-/* Absolute, and never taken back: a number up to here finds a slot and a place with us, whenever it comes. */
+/* Absolute, and never taken back: a number up to here finds a slot and a place with us, whenever
+ * it comes. */
 void flow_promise(struct totem *t, struct control_token *token)
 {
 	const struct ring *ring = t->state == TOTEM_RECOVERY ? t->next : t->ring;

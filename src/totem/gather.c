@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Gather (paper: Membership Protocol): nodes tell each other whom they have heard of (proc) and whom they take as failed (fail). Both sets only
- * grow until a ring is installed, so proposals become equal; when those of all that are left are, the lowest id makes the commit token. */
+/* Gather (paper: Membership Protocol): nodes tell each other whom they have heard of (proc) and
+ * whom they take as failed (fail). Both sets only grow until a ring is installed, so proposals
+ * become equal; when those of all that are left are, the lowest id makes the commit token. */
 #include "totem/totem_int.h"
 
 /* Proposals that change faster than this are said together. */
@@ -51,7 +52,8 @@ void gather_fail(struct totem *t, uint32_t node)
 	}
 }
 
-/* The sets of the ring that breaks are where a new proposal starts; those of a membership that did not come about are kept. */
+/* The sets of the ring that breaks are where a new proposal starts; those of a membership that
+ * did not come about are kept. */
 static void start_sets(struct totem *t)
 {
 	struct gather *gather = &t->gather;
@@ -85,7 +87,8 @@ void gather_enter(struct totem *t, enum totem_reason reason)
 	gather_changed(t);
 }
 
-/* Who has been lost is known by who does not agree in time. If all agree and yet no commit token came, they have to say so again. */
+/* Who has been lost is known by who does not agree in time. If all agree and yet no commit token
+ * came, they have to say so again. */
 void gather_timer_consensus(struct totem *t)
 {
 	struct gather *gather = &t->gather;
@@ -122,8 +125,8 @@ static void join_merge(struct totem *t, uint32_t from, const struct control_join
 	gather_changed(t);
 }
 
-/* A stranger that takes members of our ring as failed, for example because it has no link to them, would tear our ring apart: rather we do
- * without it. */
+/* A stranger that takes members of our ring as failed, for example because it has no link to
+ * them, would tear our ring apart: rather we do without it. */
 static bool grudge(const struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct nodeset ours = nodeset_intersect(&join->fail, &t->ring->members);
@@ -157,8 +160,8 @@ static void join_weigh(struct totem *t, uint32_t from, const struct control_join
 	}
 }
 
-/* One that takes members of ours as failed, because it has met nobody for a while, comes to a ring of its own first, and merges from there
- * with no grudge. */
+/* One that takes members of ours as failed, because it has met nobody for a while, comes to a
+ * ring of its own first, and merges from there with no grudge. */
 static bool stranger_welcome(struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct nodeset grudges = nodeset_intersect(&join->fail, &t->ring->members);

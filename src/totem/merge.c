@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Merge (paper: Membership Protocol): a representative tells linked nodes that are not members of its ring, and who hears of another ring gathers.
- * Where links are such that a common ring cannot come about, attempts become rare: each that ends without a node doubles the time until the
- * next with it. */
+/* Merge (paper: Membership Protocol): a representative tells linked nodes that are not members of
+ * its ring, and who hears of another ring gathers. Where links are such that a common ring cannot
+ * come about, attempts become rare: each that ends without a node doubles the time until the next
+ * with it. */
 #include "totem/totem_int.h"
 
 /* The longest pause is merge_ms times two to the power of this. */
@@ -48,7 +49,8 @@ void merge_soon(struct totem *t)
 	}
 }
 
-/* A member in another ring has left us without our noticing, unless the message is older than our ring. */
+/* A member in another ring has left us without our noticing, unless the message is older than our
+ * ring. */
 void merge_received(struct totem *t, uint32_t from, struct ringid ring)
 {
 	bool member = nodeset_has(&t->ring->members, from);

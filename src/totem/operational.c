@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Entry into a ring (paper: Recovery Protocol, last step): the old ring's messages and the two configurations come out in the order of extended virtual
- * synchrony, nodes left behind are fenced, the new ring takes the old one's place. */
+/* Entry into a ring (paper: Recovery Protocol, last step): the old ring's messages and the two
+ * configurations come out in the order of extended virtual synchrony, nodes left behind are
+ * fenced, the new ring takes the old one's place. */
 #include "totem/totem_int.h"
 
 static void announce(struct totem *t, enum totem_action_kind kind, struct ringid ring,
@@ -14,7 +15,8 @@ static void announce(struct totem *t, enum totem_action_kind kind, struct ringid
 	action->members = copy;
 }
 
-/* A process that ended took its access to our memory along; any other former member may still be reading from it. */
+/* A process that ended took its access to our memory along; any other former member may still be
+ * reading from it. */
 static void fence_left(struct totem *t)
 {
 	for (uint32_t i = 0; i < t->ring->members.count; i++) {

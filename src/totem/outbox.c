@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Building the update: actions in the order in which the driver must carry them out, and the bytes they borrow. */
+/* Building the update: actions in the order in which the driver must carry them out, and the
+ * bytes they borrow. */
 #include "totem/totem_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The worst step installs a ring and is at once busy on it: the old window delivered and released, the new one sent (our own and what
- * others asked for), delivered and released. */
+/* The worst step installs a ring and is at once busy on it: the old window delivered and
+ * released, the new one sent (our own and what others asked for), delivered and released. */
 #define ACTIONS_MAX (7 * TOTEM_WINDOW_MAX + TOTEM_BACKLOG_MAX + 4 * NODES_MAX + 64)
 /* Requests in recovery are the most that one step says. */
 #define OUTBOX_BYTES ((ASK_MESSAGES_MAX + 16) * (size_t)CONTROL_SIZE_MAX)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who is linked, and who is certainly dead. The driver reports links; what follows for the membership is decided here. */
+/* Who is linked, and who is certainly dead. The driver reports links; what follows for the
+ * membership is decided here. */
 #include "totem/totem_int.h"
 
-/* While a link to a member is down, this many retransmissions of the token must fail before it counts as lost. */
+/* While a link to a member is down, this many retransmissions of the token must fail before it
+ * counts as lost. */
 #define LINK_DOWN_RETRANSMITS 4
 
 uint64_t link_down_wait_ms(const struct totem *t)

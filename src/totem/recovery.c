@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Recovery (paper: Recovery Protocol): members of the new ring that come from the same old ring make sure that all of them have every message
- * of it that any of them has. Each says what it holds (CONTROL_HAVE); the union of that is wanted; what one lacks it asks of a holder
- * (ask.c). Who has all says so on the token of the new ring; when all have, the ring is installed.
- * Why not by renumbering on the new ring, as the paper does: docs/protocol.md, "Deviations". */
+/* Recovery (paper: Recovery Protocol): members of the new ring that come from the same old ring
+ * make sure that all of them have every message of it that any of them has. Each says what it
+ * holds (CONTROL_HAVE); the union of that is wanted; what one lacks it asks of a holder (ask.c).
+ * Who has all says so on the token of the new ring; when all have, the ring is installed. Why not
+ * by renumbering on the new ring, as the paper does: docs/protocol.md, "Deviations". */
 #include "totem/totem_int.h"
 
 #include <assert.h>
@@ -42,7 +43,8 @@ void recovery_reset(struct totem *t)
 	}
 }
 
-/* Transitional members: those whose old ring is ours. A node that comes from nowhere has only itself. */
+/* Transitional members: those whose old ring is ours. A node that comes from nowhere has only
+ * itself. */
 static void find_transitional(struct totem *t)
 {
 	struct recovery *recovery = &t->recovery;
@@ -73,7 +75,8 @@ static void find_transitional(struct totem *t)
 	check(nodeset_has(&recovery->trans, t->config.node));
 }
 
-/* The usual case on a quiet ring: all have the same, without gaps. Then the commit token has said it all. */
+/* The usual case on a quiet ring: all have the same, without gaps. Then the commit token has said
+ * it all. */
 static bool all_even(const struct totem *t)
 {
 	uint64_t aru = t->commit.entry[t->next->me].aru;
@@ -99,7 +102,8 @@ static void hold_even(struct totem *t)
 	}
 }
 
-/* What we hold now is what we are counted on for; later arrivals of the old ring count only if somebody had them now. */
+/* What we hold now is what we are counted on for; later arrivals of the old ring count only if
+ * somebody had them now. */
 static void hold_ours(struct totem *t)
 {
 	struct holding *ours = &t->recovery.holdings[t->next->me];
@@ -130,8 +134,8 @@ static void have_send(struct totem *t, uint32_t to, bool reply)
 	act_control(t, to, control);
 }
 
-/* Paper: my_received_flg, my_deliver_memb. What we promise now we keep, whatever becomes of this recovery: the others may deliver
- * messages as safe because we will deliver them too. */
+/* Paper: my_received_flg, my_deliver_memb. What we promise now we keep, whatever becomes of this
+ * recovery: the others may deliver messages as safe because we will deliver them too. */
 static void recovery_done(struct totem *t)
 {
 	struct recovery *recovery = &t->recovery;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a node remembers while a new ring is formed of old ones, and what recovery.c and ask.c do with it. */
+/* What a node remembers while a new ring is formed of old ones, and what recovery.c and ask.c do
+ * with it. */
 #ifndef CORONET_TOTEM_RECOVERY_H
 #define CORONET_TOTEM_RECOVERY_H
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Repetitions under way: frames that we asked for, on the token or in recovery, and that have not come
- * yet. A frame that was only late then comes twice, and needs a slot for a moment although its place is
- * taken. The driver keeps window_size slots for that out of its promise, so no more may be under way. */
+/* Repetitions under way: frames that we asked for, on the token or in recovery, and that have not
+ * come yet. A frame that was only late then comes twice, and needs a slot for a moment although
+ * its place is taken. The driver keeps window_size slots for that out of its promise, so no more
+ * may be under way. */
 #include "totem/totem_int.h"
 
-/* Visits of the token that must pass without a repetition: a process that was stopped finds the clock
- * advanced and its receive queue full of them. */
+/* Visits of the token that must pass without a repetition: a process that was stopped finds the
+ * clock advanced and its receive queue full of them. */
 #define VISITS_MIN 64
 
 /* One that does not come, because a link broke, is forgotten at last. */

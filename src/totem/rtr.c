@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Retransmission requests on the token (paper, Total Ordering Protocol: rtr): ranges of numbers, each with the set of members that lack it, so that a
- * holder resends to those only. A request is served by the first holder that the token meets, and taken off. */
+/* Retransmission requests on the token (paper, Total Ordering Protocol: rtr): ranges of numbers,
+ * each with the set of members that lack it, so that a holder resends to those only. A request is
+ * served by the first holder that the token meets, and taken off. */
 #include "totem/totem_int.h"
 
-/* A gap is not asked for before token_retransmit_ms / this have passed: connections do not lose, they are late. */
+/* A gap is not asked for before token_retransmit_ms / this have passed: connections do not lose,
+ * they are late. */
 #define PATIENCE_DIVISOR 16
 
 /* Nobody had what we asked for: ask again now. */
@@ -147,7 +149,8 @@ static void request(struct totem *t, struct control_token *token, struct control
 	range->mask = 0;
 }
 
-/* Only what was announced a full rotation ago can be missing: the token overtakes the frames that it announces (accelerated ring). */
+/* Only what was announced a full rotation ago can be missing: the token overtakes the frames that
+ * it announces (accelerated ring). */
 void rtr_request(struct totem *t, struct control_token *token)
 {
 	struct window *window = &t->ring->window;

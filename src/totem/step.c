@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The one entry point: each event to the file that knows what to do. No rules of its own but who may speak at all. */
+/* The one entry point: each event to the file that knows what to do. No rules of its own but who
+ * may speak at all. */
 #include "totem/totem_int.h"
 
 static void start(struct totem *t)

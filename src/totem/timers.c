@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All timers of the ring, as deadlines in one table; the driver has one real timer for them.
  *
- * TOKEN_LOSS        operational, commit, recovery: token_ms without a token mean that it is lost: gather. A link to a member that breaks
- *                   shortens it to a few token_retransmit_ms. Off while the token is here, and on a ring of one.
- * TOKEN_RETRANSMIT  we forwarded a token or commit token and have no sign that it arrived: send it again every token_retransmit_ms.
- * HOLD              the token is here and waits: at the representative of an idle ring for hold_ms, of a ring that only waits for somebody's
- *                   pull for a moment; on a ring of one until the next visit has something to do.
- * JOIN              gather: our proposal is said again every join_ms, because a link may have dropped it; also puts a little distance between
- *                   proposals that change quickly.
- * CONSENSUS         gather: who has not agreed within consensus_ms of the last change is taken as failed.
- * MERGE             operational, representative: every merge_ms each linked node that is not a member is told of our ring. Off without any.
- * RECOVER           recovery: what was asked of a holder and did not come is asked of another every token_retransmit_ms. */
+ * TOKEN_LOSS        operational, commit, recovery: token_ms without a token mean that it is lost:
+ *                   gather. A link to a member that breaks shortens it to a few
+ *                   token_retransmit_ms. Off while the token is here, and on a ring of one.
+ * TOKEN_RETRANSMIT  we forwarded a token or commit token and have no sign that it arrived: send
+ *                   it again every token_retransmit_ms.
+ * HOLD              the token is here and waits: at the representative of an idle ring for
+ *                   hold_ms, of a ring that only waits for somebody's pull for a moment; on a
+ *                   ring of one until the next visit has something to do.
+ * JOIN              gather: our proposal is said again every join_ms, because a link may have
+ *                   dropped it; also puts a little distance between proposals that change
+ *                   quickly.
+ * CONSENSUS         gather: who has not agreed within consensus_ms of the last change is taken as
+ *                   failed.
+ * MERGE             operational, representative: every merge_ms each linked node that is not a
+ *                   member is told of our ring. Off without any.
+ * RECOVER           recovery: what was asked of a holder and did not come is asked of another
+ *                   every token_retransmit_ms. */
 #include "totem/totem_int.h"
 
 void timer_set(struct totem *t, enum timer timer, uint64_t after_ms)
@@ -71,7 +78,8 @@ static void expire(struct totem *t, enum timer timer)
 	}
 }
 
-/* Each at most once per step: a ring of one, whose token is due again at once, gives the driver its turn in between. */
+/* Each at most once per step: a ring of one, whose token is due again at once, gives the driver
+ * its turn in between. */
 void timers_run(struct totem *t)
 {
 	bool due[TIMERS];

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The regular token (paper: Total Ordering Protocol): whoever has it resends what others lack, numbers and sends its own frames, says what it lacks
- * itself, and passes it on. As in Babay and Amir's accelerated ring the token leaves before the last of the frames that it announces. */
+/* The regular token (paper: Total Ordering Protocol): whoever has it resends what others lack,
+ * numbers and sends its own frames, says what it lacks itself, and passes it on. As in Babay and
+ * Amir's accelerated ring the token leaves before the last of the frames that it announces. */
 #include "totem/totem_int.h"
 
 #include <string.h>
 
-/* How long a token waits when it has found nothing changed for many rotations while somebody's pull is not done. */
+/* How long a token waits when it has found nothing changed for many rotations while somebody's
+ * pull is not done. */
 #define STILL_HOLD_MS 1
 
 void token_forget(struct totem *t)
@@ -73,7 +75,8 @@ static bool ring_all_released(const struct ring *ring)
 	return ring->window.released == ring->high_seq;
 }
 
-/* A ring of one passes the token to itself: at once when there is something to do, else when a frame comes. */
+/* A ring of one passes the token to itself: at once when there is something to do, else when a
+ * frame comes. */
 static void keep(struct totem *t, const struct control_token *token)
 {
 	struct token_memory *memory = &t->token;
@@ -109,7 +112,8 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	}
 }
 
-/* Paper, Total Ordering Protocol: the aru rule: lower it to ours; raise it again if we lowered it, or nobody has. */
+/* Paper, Total Ordering Protocol: the aru rule: lower it to ours; raise it again if we lowered
+ * it, or nobody has. */
 static void update_aru(const struct totem *t, const struct ring *ring, struct control_token *token)
 {
 	uint64_t ours = ring->window.aru < token->seq ? ring->window.aru : token->seq;
@@ -146,8 +150,9 @@ static uint64_t awaited(const struct totem *t, const struct ring *ring,
 	return mask & ~(1ull << ring->me);
 }
 
-/* Paper, Membership Protocol: failure to receive. Here also by the clock, because a ring over RDMA makes thousands of rotations while a large message is
- * pulled, and not while those waited for say that they get on. */
+/* Paper, Membership Protocol: failure to receive. Here also by the clock, because a ring over
+ * RDMA makes thousands of rotations while a large message is pulled, and not while those waited
+ * for say that they get on. */
 static uint64_t find_stuck(struct totem *t, const struct ring *ring,
 			   const struct control_token *token)
 {
@@ -203,7 +208,8 @@ static void note_visit(struct totem *t)
 	t->repeats_visits++;
 }
 
-/* Said by the representative when nothing has happened for so long that it will rest the token next time; unsaid by who does something. */
+/* Said by the representative when nothing has happened for so long that it will rest the token
+ * next time; unsaid by who does something. */
 static bool stays_idle(const struct totem *t, const struct ring *ring,
 		       const struct control_token *token, bool was_idle)
 {
@@ -259,7 +265,8 @@ static void visit(struct totem *t, const struct control_token *arrived)
 	struct control *control;
 	uint64_t stuck = find_stuck(t, ring, arrived);
 
-	/* Whoever numbers a frame has the token: all numbers in use are on it. Else somebody lies. */
+	/* Whoever numbers a frame has the token: all numbers in use are on it. Else somebody
+	 * lies. */
 	if (ring->window.high > arrived->seq) {
 		reject(t, "frame with a number that nobody has assigned");
 		gather_enter(t, TOTEM_REASON_CONTRADICTION);
@@ -359,7 +366,8 @@ static const char *token_fault(const struct totem *t, const struct ring *ring, u
 	return (masks & ~ring->all) != 0 ? "token: names members that do not exist" : NULL;
 }
 
-/* Tokens of other rings and repetitions are no fault: they are what a node sends that was stopped for a while, or had no sign of arrival. */
+/* Tokens of other rings and repetitions are no fault: they are what a node sends that was stopped
+ * for a while, or had no sign of arrival. */
 void token_received(struct totem *t, uint32_t from, const struct control_token *token)
 {
 	struct ring *ring = turning_ring(t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside the ring. Included only in this directory (and by unit tests that build a starting state). */
+/* Inside the ring. Included only in this directory (and by unit tests that build a starting
+ * state). */
 #ifndef CORONET_TOTEM_INT_H
 #define CORONET_TOTEM_INT_H
 
@@ -11,10 +12,12 @@
 
 #define RING_SEQ_STEP \
 	4 /* paper, Membership Protocol: a new ring's sequence is the highest known plus 4 */
-/* Idle rotations after which everybody has delivered and released all: two for SAFE (aru of two visits), one to see it. */
+/* Idle rotations after which everybody has delivered and released all: two for SAFE (aru of two
+ * visits), one to see it. */
 #define IDLE_VISITS_MIN 3
 
-/* Logical timers; timers.c says what each is for. In the order in which they are looked at when several are due. */
+/* Logical timers; timers.c says what each is for. In the order in which they are looked at when
+ * several are due. */
 enum timer {
 	TIMER_TOKEN_LOSS,
 	TIMER_TOKEN_RETRANSMIT,
@@ -30,8 +33,8 @@ enum timer {
 struct peer {
 	uint32_t node;
 	bool linked;
-	bool gone; /* its process ended, or it said that it leaves; until its next PEER_UP */
-	bool reborn; /* ...which came since our ring was installed: nothing of the old one can touch us */
+	bool gone;   /* its process ended, or it said that it leaves; until its next PEER_UP */
+	bool reborn; /* ...which came since our ring was installed: it is a new process */
 	uint32_t attempts;	 /* merge attempts in a row that ended without it */
 	uint64_t quiet_until_ms; /* no merge attempt with it before */
 };

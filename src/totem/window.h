@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The window: the places of one ring between its release point and TOTEM_WINDOW_MAX beyond. A place is empty, pending (announced, its
- * payload on the way) or here. The window owns the frames that are here until window_take hands the lowest out. */
+/* The window: the places of one ring between its release point and TOTEM_WINDOW_MAX beyond. A
+ * place is empty, pending (announced, its payload on the way) or here. The window owns the frames
+ * that are here until window_take hands the lowest out. */
 #ifndef CORONET_TOTEM_WINDOW_H
 #define CORONET_TOTEM_WINDOW_H
 
@@ -40,7 +41,8 @@ struct place *window_at(struct window *window, uint64_t seq);
 bool window_has(const struct window *window, uint64_t seq);
 /* Takes the frame. The place must be covered and not HERE. */
 void window_put(struct window *window, const struct frame_info *info, void *frame);
-/* Lowest place out of the window: its frame, or NULL when it was not here. The release point moves up by one. */
+/* Lowest place out of the window: its frame, or NULL when it was not here. The release point
+ * moves up by one. */
 void *window_take(struct window *window);
 
 #endif

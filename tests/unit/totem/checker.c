@@ -145,7 +145,8 @@ static void check_causality(struct node *node, const struct frame_info *info)
 	}
 }
 
-/* Safe delivery: whoever is in the configuration in which somebody delivers it as safe delivers it too, unless it dies. */
+/* Safe delivery: whoever is in the configuration in which somebody delivers it as safe delivers
+ * it too, unless it dies. */
 static void note_promise(struct node *node, const struct frame *frame)
 {
 	struct cluster *cluster = node->cluster;
@@ -188,7 +189,8 @@ static void check_early(struct node *node, const struct totem_action *action, st
 	frame->early = true;
 }
 
-/* The same message at the same place, each once, in order, in the configuration it belongs to; safe ones when all have them. */
+/* The same message at the same place, each once, in order, in the configuration it belongs to;
+ * safe ones when all have them. */
 void check_delivery(struct node *node, const struct totem_action *action)
 {
 	struct frame *frame = action->frame;
@@ -244,7 +246,8 @@ static uint64_t digest(const struct node *node, uint32_t from, uint32_t to)
 	return hash;
 }
 
-/* Virtual synchrony: who goes from one configuration to the same next has delivered the same in both parts, and with the same companions. */
+/* Virtual synchrony: who goes from one configuration to the same next has delivered the same in
+ * both parts, and with the same companions. */
 static void check_change(struct node *node, const struct change *change)
 {
 	struct cluster *cluster = node->cluster;

@@ -248,7 +248,8 @@ static void link_notice(struct cluster *cluster, uint32_t node, uint32_t peer, e
 					 .due_us = cluster->now_us + after_us});
 }
 
-/* What is under way is cut at a random point of each channel: in order, so a prefix still arrives. */
+/* What is under way is cut at a random point of each channel: in order, so a prefix still
+ * arrives. */
 static void link_break(struct cluster *cluster, uint32_t a, uint32_t b)
 {
 	struct link *link = link_of(cluster, a, b);
@@ -519,7 +520,8 @@ static void pull_ends(struct node *node, const struct item *item)
 	if (node->fail_pulls > 0) {
 		node->fail_pulls--;
 	} else if (link->up && link->generation == item->generation && !item->lost) {
-		/* While it is wanted and the link was never cut, its bytes must not have been reused. */
+		/* While it is wanted and the link was never cut, its bytes must not have been
+		 * reused. */
 		check(cluster->options.no_checks ||
 		      still_holds(cluster, item->from, item->message) ||
 		      !ringid_equal(node->ring, item->info.ring));

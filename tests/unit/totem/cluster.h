@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A small cluster of rings for the unit tests: virtual time, links that behave like reliable connections (in order, nothing lost while up;
- * a break loses an unknown tail), frames that are counted, and checks that run with every action. One seed, one run. */
+/* A small cluster of rings for the unit tests: virtual time, links that behave like reliable
+ * connections (in order, nothing lost while up; a break loses an unknown tail), frames that are
+ * counted, and checks that run with every action. One seed, one run. */
 #ifndef CORONET_TESTS_TOTEM_CLUSTER_H
 #define CORONET_TESTS_TOTEM_CLUSTER_H
 
@@ -72,8 +73,8 @@ void cluster_heal(struct cluster *cluster);
 /* Frames on this way arrive so much later. */
 void cluster_slow_bulk(struct cluster *cluster, uint32_t from, uint32_t to, uint32_t us);
 
-/* A new message of the node; returns its number, unique in the cluster, or 0 when the backlog is full. pull_us > 0: announced, takes that long
- * to pull. */
+/* A new message of the node; returns its number, unique in the cluster, or 0 when the backlog is
+ * full. pull_us > 0: announced, takes that long to pull. */
 uint32_t cluster_submit(struct cluster *cluster, uint32_t node, enum frame_guarantee guarantee,
 			uint32_t pull_us);
 /* The next `count` pulls of the node fail. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Random faults, a few hundred seeds: crashes, power loss, partitions, flaps, lost tails, pauses, failing pulls, slow links; the checker
- * watches every action. Then the faults stop, and one ring must form and deliver everything.
- * test_faults [FIRST [COUNT [verbose]]] runs other seeds. */
+/* Random faults, a few hundred seeds: crashes, power loss, partitions, flaps, lost tails, pauses,
+ * failing pulls, slow links; the checker watches every action. Then the faults stop, and one ring
+ * must form and deliver everything. test_faults [FIRST [COUNT [verbose]]] runs other seeds. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What peers may say and a correct one would not: old news, lies, noise. The ring refuses it by name, or makes a new ring; it never breaks. */
+/* What peers may say and a correct one would not: old news, lies, noise. The ring refuses it by
+ * name, or makes a new ring; it never breaks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +47,8 @@ static void inject(struct cluster *cluster, uint32_t from, uint32_t to,
 	cluster_inject(cluster, from, to, bytes, size);
 }
 
-/* Node 1 of a ring of three gets a token from node 0 that differs from a good one as `spoil` says; it must be refused with this reason. */
+/* Node 1 of a ring of three gets a token from node 0 that differs from a good one as `spoil`
+ * says; it must be refused with this reason. */
 static void refuse_token(void (*spoil)(struct control_token *token), const char *reason)
 {
 	struct cluster *cluster = resting_ring(3, 21);
@@ -150,7 +152,8 @@ static void token_received__ignores_repetitions_and_other_rings(void **state)
 	cluster_free(&cluster);
 }
 
-/* A frame in a number that nobody assigned: the ring notices with the next token and is formed anew. */
+/* A frame in a number that nobody assigned: the ring notices with the next token and is formed
+ * anew. */
 static void frame_received__forged_number_makes_a_new_ring(void **state)
 {
 	struct cluster *cluster = resting_ring(3, 24);
@@ -248,7 +251,8 @@ static void wake_received__refuses_those_who_cannot_wake(void **state)
 	cluster_free(&cluster);
 }
 
-/* Bytes flipped, cut and swapped in what was really said, at any time, to anybody, in every state. */
+/* Bytes flipped, cut and swapped in what was really said, at any time, to anybody, in every
+ * state. */
 static void spoil_one(struct cluster *cluster, uint32_t nodes)
 {
 	uint8_t bytes[CONTROL_SIZE_MAX];

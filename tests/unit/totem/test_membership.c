@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who is in the ring: nodes that come late, die in any state, leave, stop for a while, are cut off and meet again. */
+/* Who is in the ring: nodes that come late, die in any state, leave, stop for a while, are cut
+ * off and meet again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -146,7 +147,8 @@ static bool one_operational_again(struct cluster *cluster)
 	return someone_in(cluster, TOTEM_OPERATIONAL);
 }
 
-/* Node 3 crashes; while the others form a ring without it, another one does, in each state and whoever it is. */
+/* Node 3 crashes; while the others form a ring without it, another one does, in each state and
+ * whoever it is. */
 static void totem_step__crash_during_each_state(void **state)
 {
 	bool (*const when[])(struct cluster *) = {one_in_gather, one_in_commit, one_in_recovery,
@@ -182,10 +184,11 @@ static bool two_installed_again(struct cluster *cluster)
 	return cluster_status(cluster, 2).configurations == 2;
 }
 
-/* Node 3 dies, and its only message with it: a gap. Behind it stands a safe message of node 2, which is the first to install the new ring and
- * delivers its message as safe, because nodes 0 and 1 have said that they have all there is. The same moment it is cut off from them. What
- * they said is a promise: they deliver the message although node 2, alone on the other side, is none of their companions any more and
- * there is the gap. */
+/* Node 3 dies, and its only message with it: a gap. Behind it stands a safe message of node 2,
+ * which is the first to install the new ring and delivers its message as safe, because nodes 0
+ * and 1 have said that they have all there is. The same moment it is cut off from them. What they
+ * said is a promise: they deliver the message although node 2, alone on the other side, is none
+ * of their companions any more and there is the gap. */
 static void totem_step__promise_outlives_the_recovery_it_was_made_in(void **state)
 {
 	(void)state;
@@ -258,7 +261,8 @@ static void totem_step__partition_delivers_on_each_side_what_is_its_own(void **s
 	cluster_free(&cluster);
 }
 
-/* Both sides have frames under way when they find each other; the checker compares what companions delivered. */
+/* Both sides have frames under way when they find each other; the checker compares what
+ * companions delivered. */
 static void totem_step__rings_merge_with_unstable_messages(void **state)
 {
 	const uint32_t sides[] = {0, 0, 1, 1};

@@ -252,7 +252,8 @@ static void totem_step__failed_pull_is_requested_at_once(void **state)
 	cluster_free(&cluster);
 }
 
-/* A pull that takes longer than the token loss timeout and many rotations: its node says that it gets on. */
+/* A pull that takes longer than the token loss timeout and many rotations: its node says that it
+ * gets on. */
 static void totem_step__slow_pull_with_progress_is_not_failed(void **state)
 {
 	struct cluster *cluster;
@@ -345,8 +346,8 @@ static void totem_step__token_lost_for_good_forms_the_ring_anew(void **state)
 	cluster_free(&cluster);
 }
 
-/* The checker breaks the run when a frame arrives without a slot. Frames wait in receive queues while
- * tokens pass by, so that much is asked for that has long arrived. */
+/* The checker breaks the run when a frame arrives without a slot. Frames wait in receive queues
+ * while tokens pass by, so that much is asked for that has long arrived. */
 static void totem_step__slots_are_never_overrun(void **state)
 {
 	for (uint64_t seed = 1; seed < 40; seed++) {
