@@ -177,7 +177,9 @@ void daemon_reload(struct daemon *daemon)
 	if (daemon->stopping) {
 		return;
 	}
-	process_notify("RELOADING=1");
+	if (daemon->ready) {
+		process_notify("RELOADING=1");
+	}
 	code = config_load(&source, &messages, &new);
 	messages_flush(&messages, tell, NULL);
 	if (code) {
@@ -189,5 +191,7 @@ void daemon_reload(struct daemon *daemon)
 		apply(daemon, new);
 		log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: done");
 	}
-	process_notify("READY=1");
+	if (daemon->ready) {
+		process_notify("READY=1");
+	}
 }

@@ -116,6 +116,42 @@ times_change() {
 	wait_ring_is 5 1 2 3 4 5
 }
 
+# A number that cannot be stored might come twice: the daemon ends, and the others go on without it.
+number_not_stored() {
+	mkdir "$ring_dir/node4/ringid_4.new"
+	kill_node 5 KILL
+	until_true 10 gone "$(node_pid 4)" || fail "node 4 goes on without storing the ring's number"
+	wait "$(node_pid 4)"
+	status=$?
+	[ "$status" -eq 21 ] || fail "node 4: exit status $status"
+	logs 4 "the ring's number cannot be stored: Is a directory" || fail "node 4 does not say why"
+	wait_ring_is 3 1 2 3
+	rmdir "$ring_dir/node4/ringid_4.new"
+	start_node 4
+	start_node 5
+	wait_ring_is 5 1 2 3 4 5
+}
+
+# A program that is connected keeps no daemon from ending; the other nodes see it end.
+leave_with_clients() {
+	mkfifo "$work/hold"
+	sleep 1000 >"$work/hold" &
+	started holder
+	for i in 1 2; do
+		node "$i" "$ring_build/docs/examples/chat" room <"$work/hold" >"$work/chat$i" 2>&1 &
+		started "chat$i"
+	done
+	until_true 10 grep -qx "\* members: 1 2" "$work/chat1" || fail "the members do not meet"
+	kill_node 2 TERM
+	wait "$(node_pid 2)" || fail "SIGTERM with a client: exit status $?"
+	until_true 10 grep -q "the daemon is gone" "$work/chat2" || fail "the client is not told"
+	until_true 10 grep -qx "\* 2 has ended" "$work/chat1" ||
+		fail "the other member does not see it end: $(cat "$work/chat1")"
+	start_node 2
+	until_true 10 grep -qx "\* 2 joins" "$work/chat1" || fail "the client does not come back"
+	wait_ring_is 5 1 2 3 4 5
+}
+
 cpu_ticks() {
 	awk '{ print $14 + $15 }' "/proc/$1/stat"
 }
@@ -142,6 +178,8 @@ stopped_process
 stopped_representative
 nodes_come_and_go
 times_change
+number_not_stored
+leave_with_clients
 rest
 for i in 1 2 3 4 5; do
 	kill_node "$i" TERM
