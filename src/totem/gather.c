@@ -81,6 +81,7 @@ void gather_enter(struct totem *t, enum totem_reason reason)
 		timer_stop(t, (enum timer)i);
 	}
 	t->gather.ring_seq = t->ring_seq;
+	t->gather.heard.count = 0;
 	t->gather.join_sent_ms = 0;
 	t->gather.settle_until_ms = 0;
 	state_enter(t, TOTEM_GATHER, reason);
@@ -125,14 +126,15 @@ static void join_merge(struct totem *t, uint32_t from, const struct control_join
 	gather_changed(t);
 }
 
-/* A stranger that takes members of our ring as failed, for example because it has no link to
+/* A stranger that takes members of our ring as failed that speak to us, because it has no link to
  * them, would tear our ring apart: rather we do without it. */
 static bool grudge(const struct totem *t, uint32_t from, const struct control_join *join)
 {
 	struct nodeset ours = nodeset_intersect(&join->fail, &t->ring->members);
+	struct nodeset alive = nodeset_intersect(&ours, &t->gather.heard);
 
 	return ring_exists(t->ring) && !nodeset_has(&t->ring->members, from) &&
-	       !nodeset_subset(&ours, &t->gather.fail);
+	       !nodeset_subset(&alive, &t->gather.fail);
 }
 
 /* Paper, Membership Protocol: a join message in the gather state. */
@@ -143,6 +145,7 @@ static void join_weigh(struct totem *t, uint32_t from, const struct control_join
 	if (nodeset_has(&gather->fail, from)) {
 		return;
 	}
+	nodeset_add(&gather->heard, from);
 	if (grudge(t, from, join)) {
 		gather_fail(t, from);
 		return;

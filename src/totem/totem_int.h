@@ -80,6 +80,7 @@ struct token_memory {
 struct gather {
 	struct nodeset proc;
 	struct nodeset fail;
+	struct nodeset heard;	  /* who has spoken since we entered gather */
 	struct nodeset agreed;	  /* whose last join equals our own proposal */
 	uint64_t ring_seq;	  /* highest sequence heard of */
 	uint64_t settle_until_ms; /* no consensus before: more joins may be under way */

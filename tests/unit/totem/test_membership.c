@@ -392,6 +392,29 @@ static void totem_step__half_linked_stranger_does_not_split_a_ring(void **state)
 	}
 }
 
+/* A stranger arrives while a member is lost without a trace. That it, too, misses the member is no
+ * reason to do without it: one ring of both, and no attempt wasted. */
+static void totem_step__stranger_comes_while_a_member_is_lost(void **state)
+{
+	uint32_t alone = 0;
+
+	(void)state;
+	for (uint64_t seed = 700; seed < 720; seed++) {
+		struct cluster_options options = {.nodes = 3, .seed = seed};
+		struct cluster *cluster = cluster_new(&options);
+
+		cluster_start(cluster, 0);
+		cluster_start(cluster, 1);
+		assert_true(cluster_run_until(cluster, cluster_formed, 5000));
+		cluster_start(cluster, 2);
+		cluster_vanish(cluster, 1);
+		assert_true(cluster_run_until(cluster, cluster_formed, 10000));
+		alone += cluster_status(cluster, 0).configurations > 2 ? 1 : 0;
+		cluster_free(&cluster);
+	}
+	assert_int_equal(alone, 0);
+}
+
 static void totem_step__member_that_does_not_receive_is_failed(void **state)
 {
 	struct cluster_options options = {.nodes = 3, .seed = 11};
@@ -497,6 +520,7 @@ int main(void)
 		cmocka_unit_test(totem_step__link_flap_changes_nothing),
 		cmocka_unit_test(totem_step__asymmetric_links_do_not_churn),
 		cmocka_unit_test(totem_step__half_linked_stranger_does_not_split_a_ring),
+		cmocka_unit_test(totem_step__stranger_comes_while_a_member_is_lost),
 		cmocka_unit_test(totem_step__member_that_does_not_receive_is_failed),
 		cmocka_unit_test(totem_step__frames_return_when_the_ring_changes),
 		cmocka_unit_test(totem_step__ring_ids_never_repeat_after_restarts),
