@@ -43,6 +43,14 @@ void client_doom(struct client *client, const char *reason)
 	}
 }
 
+void client_doom_slow(struct client *client, const char *reason)
+{
+	if (!client->slow) {
+		client->slow = reason;
+		client_activate(client);
+	}
+}
+
 static void unwatch_one(struct client *client, bool *watched, int fd)
 {
 	if (*watched) {
@@ -66,17 +74,39 @@ void client_end(struct client *client)
 	client_activate(client);
 }
 
+static void log_disconnected(const struct client *client, const char *reason)
+{
+	clients_log(client->clients, LOG_WARNING, "client pid %d uid %u disconnected: %s",
+		    client->cred.pid, client->cred.uid, reason);
+}
+
 static void log_end(const struct client *client)
 {
-	const struct clients *clients = client->clients;
-
 	if (client->hung_up || client->doom == DOOM_STOPPING) {
-		clients_log(clients, LOG_DEBUG, "client pid %d: connection closed",
+		clients_log(client->clients, LOG_DEBUG, "client pid %d: connection closed",
 			    client->cred.pid);
 	} else {
-		clients_log(clients, LOG_WARNING, "client pid %d uid %u disconnected: %s",
-			    client->cred.pid, client->cred.uid, client->doom);
+		log_disconnected(client, client->doom);
 	}
+}
+
+static void close_sockets(struct client *client)
+{
+	unwatch(client);
+	ipc_close(&client->request_fd);
+	ipc_close(&client->event_fd);
+	ipc_close(&client->side_fd);
+}
+
+/* From the client's view this is the end. */
+static void cut(struct client *client)
+{
+	log_disconnected(client, client->slow);
+	client->clients->stats.disconnected++;
+	client_move_all(client);
+	close_sockets(client);
+	client_events_close(client);
+	client_end(client);
 }
 
 static void forget(struct client *client)
@@ -103,13 +133,10 @@ static void forget(struct client *client)
 static void client_close(struct client *client)
 {
 	log_end(client);
-	unwatch(client);
 	if (client->state == CLIENT_OPEN && !client->hung_up) {
 		client_move_all(client);
 	}
-	ipc_close(&client->request_fd);
-	ipc_close(&client->event_fd);
-	ipc_close(&client->side_fd);
+	close_sockets(client);
 	forget(client);
 	client->state = CLIENT_CLOSED;
 	client_set_hungry(client, false);
@@ -145,6 +172,9 @@ static bool drained(struct client *client)
 
 static void serve(struct client *client)
 {
+	if (client->slow && !client->hung_up) {
+		cut(client);
+	}
 	if (client->state == CLIENT_OPEN) {
 		client_events_pump(client);
 		client_sends_pump(client);

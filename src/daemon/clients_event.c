@@ -42,7 +42,8 @@ void client_event_queue(struct client *client, struct event *event)
 	client->queued_bytes += sizeof(*event) + event->data_size;
 	clients->stats.events++;
 	if (client->queued_bytes + client->spilled_bytes > clients->config.queue_max_bytes) {
-		client_doom(client, "it does not read its events: clients.queue_max is exceeded");
+		client_doom_slow(client,
+				 "it does not read its events: clients.queue_max is exceeded");
 	}
 	client_activate(client);
 }
@@ -51,14 +52,14 @@ static struct client *open_client(struct clients *clients, uint32_t number)
 {
 	struct client *client = clients ? clients->by_number[number] : NULL;
 
-	return client && !client->doom && !client->hung_up ? client : NULL;
+	return client && !client->doom && !client->slow && !client->hung_up ? client : NULL;
 }
 
 /* Queued events go first; without any, this one goes into the ring at once. */
 static void tell(struct client *client, struct event *event)
 {
 	client_event_queue(client, event);
-	if (client->queue.next == &event->link && !client->doom) {
+	if (client->queue.next == &event->link) {
 		client_events_pump(client);
 	}
 }

@@ -28,6 +28,7 @@ struct region {
 	uint32_t id;		 /* the engine's number */
 	uint64_t serial;	 /* the clients' number, never used twice */
 	struct ipc_memory memory;
+	int shown_fd;	       /* the same memory, for reading */
 	uint64_t pinned_bytes; /* messages in it that clients have not read */
 };
 
@@ -37,6 +38,7 @@ struct chunk {
 	struct client *client;
 	uint64_t serial;
 	struct ipc_memory memory;
+	int shown_fd;  /* the same memory, for reading */
 	uint64_t used; /* bytes from the start */
 	uint32_t live; /* messages that the client has not read */
 	bool announced;
@@ -66,6 +68,7 @@ struct client {
 	struct clients *clients;
 	enum client_state state;
 	const char *doom; /* why it will be closed; NULL: it will not */
+	const char *slow; /* why it is told nothing more; what it sent is still taken */
 	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
 	struct ucred cred;
 	uint32_t number; /* the engine's */
@@ -137,6 +140,8 @@ __attribute__((format(printf, 3, 4))) void clients_log(const struct clients *cli
 
 /* clients.c */
 void client_doom(struct client *client, const char *reason);
+/* It does not read: its connection is cut, but what it has sent is taken first. */
+void client_doom_slow(struct client *client, const char *reason);
 /* No fault of its own: it is closed once what it sent is taken. */
 void client_end(struct client *client);
 void client_activate(struct client *client);
@@ -173,11 +178,12 @@ void client_region_free(struct client *client, const struct ipc_request *request
 struct region *client_region(const struct client *client, uint64_t serial);
 /* The client is going: its regions stay until the ring has let go of them. */
 void client_regions_close(struct client *client);
-/* Tells the client of memory that events will name. 0; -EAGAIN: later; else it cannot be told. */
-int client_announce(struct client *client, uint64_t serial, const struct ipc_memory *memory);
+/* Tells the client of memory that events will name, if it was not told before. 0; -EAGAIN: when the
+ * side socket has room; -ETOOMANYREFS: later; else it cannot be told. */
 int client_announce_chunk(struct client *client, struct chunk *chunk);
-/* The same for send memory; once per client. */
 int client_announce_region(struct client *client, const struct region *region);
+/* Sealed memory, and a second descriptor for those who may only read it. */
+int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd);
 
 /* clients_event.c */
 struct event *client_event_new(struct client *client, enum ipc_event_kind kind, uint64_t data_size);

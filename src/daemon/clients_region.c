@@ -68,7 +68,23 @@ static void region_freed(void *arg, uint32_t id)
 		tell_gone(region->clients, id, region->serial);
 	}
 	ipc_memory_free(&region->memory);
+	close(region->shown_fd);
 	free(region);
+}
+
+int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd)
+{
+	int err = ipc_memory_new(name, size, memory);
+
+	if (err) {
+		return err;
+	}
+	*shown_fd = ipc_memory_open_readonly(memory);
+	if (*shown_fd < 0) {
+		ipc_memory_free(memory);
+		return *shown_fd;
+	}
+	return 0;
 }
 
 static uint32_t free_id(struct clients *clients)
@@ -104,12 +120,15 @@ static int region_new(struct client *client, uint64_t size, struct region **out)
 	if (!region) {
 		return -ENOMEM;
 	}
-	err = ipc_memory_new("coronet-send", size, &region->memory);
-	if (!err) {
-		err = add_to_engine(clients, region);
+	err = clients_memory_new("coronet-send", size, &region->memory, &region->shown_fd);
+	if (err) {
+		free(region);
+		return err;
 	}
+	err = add_to_engine(clients, region);
 	if (err) {
 		ipc_memory_free(&region->memory);
+		close(region->shown_fd);
 		free(region);
 		return err;
 	}
@@ -190,21 +209,13 @@ void client_regions_close(struct client *client)
 	}
 }
 
-int client_announce(struct client *client, uint64_t serial, const struct ipc_memory *memory)
+static int announce(struct client *client, uint64_t serial, uint64_t size, int fd)
 {
-	struct ipc_side announced = {.region = serial, .size = memory->size};
-	struct ipc_fds fds = {.count = 1};
-	int fd = ipc_memory_open_readonly(memory);
-	int err;
+	struct ipc_side announced = {.region = serial, .size = size};
+	struct ipc_fds fds = {.count = 1, .fd = {fd}};
 
-	if (fd < 0) {
-		return fd == -EAGAIN ? -EIO : fd;
-	}
-	fds.fd[0] = fd;
-	err = ipc_send_packet(client->side_fd, &announced, sizeof(announced), NULL, 0, &fds,
-			      MSG_DONTWAIT);
-	close(fd);
-	return err;
+	return ipc_send_packet(client->side_fd, &announced, sizeof(announced), NULL, 0, &fds,
+			       MSG_DONTWAIT);
 }
 
 int client_announce_region(struct client *client, const struct region *region)
@@ -212,7 +223,7 @@ int client_announce_region(struct client *client, const struct region *region)
 	int err = 0;
 
 	if (!is_known(client, region->id)) {
-		err = client_announce(client, region->serial, &region->memory);
+		err = announce(client, region->serial, region->memory.size, region->shown_fd);
 		if (!err) {
 			set_known(client, region->id, true);
 		}
@@ -225,7 +236,7 @@ int client_announce_chunk(struct client *client, struct chunk *chunk)
 	int err = 0;
 
 	if (!chunk->announced) {
-		err = client_announce(client, chunk->serial, &chunk->memory);
+		err = announce(client, chunk->serial, chunk->memory.size, chunk->shown_fd);
 		chunk->announced = err == 0;
 	}
 	return err;

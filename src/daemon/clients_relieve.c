@@ -68,7 +68,7 @@ static uint64_t move_event(struct client *client, struct event *event, uint64_t 
 		return copied;
 	}
 	err = finish(client, event);
-	if (err && err != -EAGAIN) {
+	if (err && err != -EAGAIN && err != -ETOOMANYREFS) {
 		client_doom(client, "memory cannot be shown to it");
 	}
 	return err ? 0 : copied + 1;
@@ -92,7 +92,7 @@ static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 	struct clients *clients = client->clients;
 	uint64_t copied = 1;
 
-	while (copied > 0 && *budget > 0 && !client->doom && !client->hung_up) {
+	while (copied > 0 && *budget > 0 && !client->doom && !client->slow && !client->hung_up) {
 		struct event *event = next_in_the_way(client);
 
 		if (!event) {

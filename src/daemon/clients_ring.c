@@ -34,7 +34,7 @@ static enum push announced(struct client *client, int err)
 	if (err == -EAGAIN) {
 		client->side_full = true;
 		watch_side(client, POLLIN | POLLOUT);
-	} else if (err != -EPIPE && err != -ECONNRESET) {
+	} else if (err != -EPIPE && err != -ECONNRESET && err != -ETOOMANYREFS) {
 		client_doom(client, "memory cannot be shown to it");
 	}
 	return PUSH_LATER;
@@ -203,7 +203,7 @@ void client_take_back(struct client *client)
 
 void client_events_pump(struct client *client)
 {
-	if (client->hung_up) {
+	if (client->hung_up || client->doom || client->slow) {
 		return;
 	}
 	if (!ipc_events_look(&client->writer)) {

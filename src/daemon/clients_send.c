@@ -131,7 +131,7 @@ void client_set_hungry(struct client *client, bool hungry)
 
 void client_sends_pump(struct client *client)
 {
-	int64_t published = client_sends_published(client);
+	int64_t published = client->doom ? -1 : client_sends_published(client);
 	int budget = SENDS_PER_TURN;
 
 	client_set_hungry(client, ipc_load(&ipc_indexes(client->shared.base)->sends_hungry) != 0);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHUNK_SIZE_BYTES (1024u * 1024)
 
@@ -33,7 +34,7 @@ static int chunk_new(struct client *client, uint64_t size, struct chunk **out)
 	if (!chunk) {
 		return -ENOMEM;
 	}
-	err = ipc_memory_new("coronet-spill", whole, &chunk->memory);
+	err = clients_memory_new("coronet-spill", whole, &chunk->memory, &chunk->shown_fd);
 	if (err) {
 		free(chunk);
 		return err;
@@ -63,6 +64,7 @@ static void chunk_free(struct chunk *chunk)
 {
 	list_remove(&chunk->link);
 	ipc_memory_free(&chunk->memory);
+	close(chunk->shown_fd);
 	free(chunk);
 }
 
@@ -121,7 +123,8 @@ bool client_spill_begin(struct client *client, struct event *event)
 	chunk->live++;
 	client->spilled_bytes += size;
 	if (client->spilled_bytes + client->queued_bytes > clients->config.queue_max_bytes) {
-		client_doom(client, "it does not read its messages: clients.queue_max is exceeded");
+		client_doom_slow(client,
+				 "it does not read its messages: clients.queue_max is exceeded");
 	}
 	return true;
 }

@@ -213,24 +213,41 @@ static enum next take(struct instance *instance, const struct ipc_event *event, 
 	return NEXT_CORRUPT;
 }
 
+static ssize_t receive(struct instance *instance, size_t count, int flags)
+{
+	char bytes[64];
+	ssize_t got;
+
+	do {
+		got = recv(instance->event_fd, bytes, count < sizeof(bytes) ? count : sizeof(bytes),
+			   flags | MSG_DONTWAIT);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* A byte without a flag: another process used the handle after fork(2). It would keep the socket
+ * readable for ever. */
+static void drop_stray(struct instance *instance)
+{
+	if (!ipc_load_ordered(&ipc_indexes(instance->shared)->events_signalled)) {
+		receive(instance, 1, 0);
+	}
+}
+
 /* False when the daemon has closed its end. */
 static bool read_owed(struct instance *instance)
 {
 	struct events *events = &instance->events;
-	bool owed = events->owed > 0;
-	char bytes[64];
-	size_t want = 1;
 	ssize_t got;
 
-	if (owed) {
-		want = (uint64_t)events->owed < sizeof(bytes) ? (size_t)events->owed
-							      : sizeof(bytes);
-	}
-	do {
-		got = recv(instance->event_fd, bytes, want, MSG_DONTWAIT | (owed ? 0 : MSG_PEEK));
-	} while (got < 0 && errno == EINTR);
-	if (got > 0 && owed) {
-		events->owed -= got;
+	if (events->owed > 0) {
+		got = receive(instance, (size_t)events->owed, 0);
+		events->owed -= got > 0 ? got : 0;
+	} else {
+		got = receive(instance, 1, MSG_PEEK);
+		if (got > 0) {
+			drop_stray(instance);
+		}
 	}
 	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
 }

@@ -65,8 +65,9 @@ struct lent {
 struct sending {
 	pthread_mutex_t lock;
 	bool joined;
-	uint64_t published; /* descriptors */
-	uint64_t reserved;  /* places in the ring promised to threads that are still copying */
+	uint64_t memberships; /* joined so far: a slow copy must not end up in another group */
+	uint64_t published;   /* descriptors */
+	uint64_t reserved;    /* places in the ring promised to threads that are still copying */
 	uint64_t completions;
 	struct list regions; /* the first is the common one */
 	uint64_t regions_size;

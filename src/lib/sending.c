@@ -42,6 +42,7 @@ bool sending_allow(struct instance *instance, bool joined)
 	pthread_mutex_lock(&instance->sending.lock);
 	before = instance->sending.joined;
 	instance->sending.joined = joined;
+	instance->sending.memberships += joined && !before;
 	pthread_mutex_unlock(&instance->sending.lock);
 	return before;
 }
@@ -164,6 +165,7 @@ static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *messa
 			       const struct iovec *pieces, unsigned int count)
 {
 	struct sending *sending = &instance->sending;
+	uint64_t membership = sending->memberships;
 	cs_error_t error = reserve(instance, message->size, &message->token);
 
 	if (error != CS_OK) {
@@ -173,7 +175,7 @@ static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *messa
 		copy(instance, pieces, count, message->size, message);
 	}
 	sending->reserved--;
-	if (sending->joined) {
+	if (sending->joined && sending->memberships == membership) {
 		publish(instance, message);
 		return CS_OK;
 	}

@@ -207,6 +207,68 @@ static void limit__the_sleeper_is_disconnected(void **state)
 	stop_server(&server);
 }
 
+static uint32_t counted_pid;
+static int counted;
+
+static void count_messages(struct program *program)
+{
+	counted += program->messages > 0 && program->last_pid == counted_pid;
+	program->last_pid = 0;
+}
+
+static void send_and_sleep(struct server *server, int ready)
+{
+	struct program sleeper;
+
+	program_join(&sleeper);
+	server_command(server, SERVER_HOLD, 1, 0);
+	for (uint64_t n = 0; n < 30; n++) {
+		program_send(&sleeper, n, 1000);
+	}
+	if (write(ready, "", 1) == 1) {
+		pause();
+	}
+}
+
+/* It is told nothing more, but what it had sent is delivered before the others see it go. */
+static void limit__what_the_sleeper_sent_is_delivered(void **state)
+{
+	struct server_options options = {.queue_max_bytes = 4 * MIB};
+	struct server *server = server_start(&options);
+	struct program program;
+	int ready[2];
+	char byte;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	program_join(&program);
+	child = fork();
+	if (child == 0) {
+		send_and_sleep(server, ready[1]);
+	}
+	counted_pid = (uint32_t)child;
+	counted = 0;
+	program.hook = count_messages;
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	for (int i = 0; i < 100 && server_state(server).disconnected == 0; i++) {
+		server_command(server, SERVER_REMOTE, 20, 10000);
+		program_wait_messages(&program, 20 * (i + 1));
+	}
+	assert_int_equal(server_state(server).disconnected, 1);
+	assert_int_equal(counted, 0);
+	server_command(server, SERVER_HOLD, 0, 0);
+	program_wait_confchgs(&program, 3);
+	assert_int_equal(counted, 30);
+	assert_int_equal(program.first_left.pid, child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	program_close(&program);
+	stop_server(&server);
+}
+
 /* Small events count as well: 1 MiB of queue is a few thousand of them. */
 static void limit__counts_small_events(void **state)
 {
@@ -296,6 +358,7 @@ int main(void)
 		cmocka_unit_test(extents__a_reader_costs_no_copy),
 		cmocka_unit_test(extents__moved_while_in_the_ring),
 		cmocka_unit_test(limit__the_sleeper_is_disconnected),
+		cmocka_unit_test(limit__what_the_sleeper_sent_is_delivered),
 		cmocka_unit_test(limit__counts_small_events),
 		cmocka_unit_test(send_memory__the_sender_goes_on),
 		cmocka_unit_test(spill__read_late),
