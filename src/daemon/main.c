@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* coronetd: the command line, the configuration, the process; the rest is the daemon's. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,8 @@ static int run(const struct options *options)
 	struct messages messages = {0};
 	int code;
 
+	/* Until it can be served: its default is to end the process. */
+	signal(SIGHUP, SIG_IGN);
 	daemon.source.path = absolute(options->config, config_room);
 	daemon.source.node = options->node;
 	code = config_load(&daemon.source, &messages, &daemon.config);

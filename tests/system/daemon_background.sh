@@ -75,8 +75,36 @@ run 0 "$coronetd" -c one.conf --run-dir run
 pid=$(cat "$work/run/coronetd.pid")
 kill -KILL "$pid"
 until_true 10 gone "$pid" || fail "survives SIGKILL"
+# Nobody reads its standard error: lines are lost, the daemon is not.
+mkfifo "$work/pipe"
+exec 3<>"$work/pipe"
+{
+	sed 's/to_logfile: yes/to_logfile: no/' "$conf"
+	for i in $(seq 50); do
+		echo "unknown$i: this makes a line of the log, and fifty of them more than a pipe holds, in time"
+	done
+} >"$work/loud.conf"
+"$coronetd" -f -c "$work/loud.conf" --run-dir deaf 2>"$work/pipe" &
+pid=$!
+until_true 10 test -S "$work/deaf/cpg.sock" || fail "no socket"
+CORONET_RUN_DIR=$work/deaf
+export CORONET_RUN_DIR
+for i in $(seq 40); do
+	kill -HUP "$pid"
+	run 0 "$ring_build/coronet-status" --json
+done
+kill -TERM "$pid"
+wait "$pid" || fail "with a standard error that nobody reads: exit status $?"
+# What is in the pipe is whole lines.
+timeout 1 cat <&3 >"$work/loud" 2>&1
+lost=$((40 * 50 - $(grep -c "unknown key" "$work/loud")))
+[ "$lost" -gt 0 ] || fail "the test does not test: nothing was lost"
+! grep -v "^[A-Z][a-z]* [0-9 ]*:[0-9]*:[0-9.]* [a-z]* *\[" "$work/loud" | grep -q . ||
+	fail "broken lines: $(grep -v "^[A-Z][a-z]* [0-9 ]*:[0-9]*:[0-9.]* [a-z]* *\[" "$work/loud" | head -n 3)"
+exec 3<&-
+
 shm_after=$(ls /dev/shm)
 [ "$shm_before" = "$shm_after" ] || case $shm_after in
 *coronet*) fail "left in /dev/shm: $shm_after" ;;
 esac
-echo "background, reload, recorder, leftovers: in order"
+echo "background, reload, recorder, deaf readers, leftovers: in order"
