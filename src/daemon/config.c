@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "daemon/config_int.h"
 #include "daemon/exit_code.h"
@@ -81,14 +80,8 @@ static const char *read_advice(int err)
 static int complete(struct config *config, const struct config_source *source,
 		    struct messages *messages)
 {
-	int err;
+	int err = config_read_uidgid_d(config, messages);
 
-	if (!realpath(source->path, config->path)) {
-		config_say(messages, LOG_ERR, source->path, 0, "cannot be read: %s",
-			   strerror(errno));
-		return EXIT_CONFIG;
-	}
-	err = config_read_uidgid_d(config, messages);
 	err = err ? err : config_resolve(config, source, messages);
 	err = err ? err : config_find_local(config, source, messages);
 	return err ? EXIT_CONFIG : EXIT_OK;

@@ -92,7 +92,7 @@ struct config_times {
 };
 
 struct config {
-	char path[PATH_MAX]; /* absolute */
+	char path[PATH_MAX]; /* as it was given */
 	uint32_t version;
 	char cluster_name[CONFIG_TEXT_MAX];
 	uint64_t config_version;

@@ -89,14 +89,15 @@ static bool is_regular(const char *path)
 
 int config_read_uidgid_d(struct config *config, struct messages *messages)
 {
-	char directory[PATH_MAX];
-	char path[PATH_MAX + 256 + 1];
+	const char *slash = strrchr(config->path, '/');
+	char directory[PATH_MAX + sizeof("uidgid.d")];
+	char path[PATH_MAX + 512];
 	struct dirent **entries = NULL;
 	int count;
 	int err = 0;
 
 	snprintf(directory, sizeof(directory), "%.*suidgid.d",
-		 (int)(strrchr(config->path, '/') + 1 - config->path), config->path);
+		 slash ? (int)(slash + 1 - config->path) : 0, config->path);
 	/* No such directory is the usual case. */
 	count = scandir(directory, &entries, is_config_name, alphasort);
 	for (int i = 0; i < count; i++) {

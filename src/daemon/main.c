@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -74,19 +73,14 @@ static int serve(struct daemon *daemon, const char *run_dir)
 	return code;
 }
 
-/* The daemon leaves its working directory; a path that was given must still mean the same when it reloads. */
-static const char *absolute(const char *path, char *room)
-{
-	return realpath(path, room) ? room : path;
-}
-
-/* The run directory need not exist yet. */
-static const char *absolute_run_dir(const char *path, char *room, size_t size)
+/* The daemon leaves its working directory; a path that was given must still mean the same when it reloads. It need not exist, and links
+ * in it stay links. */
+static const char *absolute(const char *path, char room[PATH_MAX])
 {
 	char here[PATH_MAX];
 
 	if (path[0] == '/' || !getcwd(here, sizeof(here)) ||
-	    (size_t)snprintf(room, size, "%s/%s", here, path) >= size) {
+	    snprintf(room, PATH_MAX, "%s/%s", here, path) >= PATH_MAX) {
 		return path;
 	}
 	return room;
@@ -98,7 +92,7 @@ static int start(const struct options *options, struct daemon *daemon, struct me
 	const char *run_dir = options->run_dir ? options->run_dir : CORONET_DEFAULT_RUN_DIR;
 	int err;
 
-	run_dir = absolute_run_dir(run_dir, run_dir_room, sizeof(run_dir_room));
+	run_dir = absolute(run_dir, run_dir_room);
 	daemon->run_dir_given = options->run_dir != NULL;
 	log_open(&daemon->config->logging);
 	messages_flush(messages, tell, NULL);

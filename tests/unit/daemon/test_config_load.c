@@ -148,6 +148,33 @@ static void config_load__reads_uidgid_d(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* uidgid.d is next to what was named, wherever that links to. */
+static void config_load__looks_for_uidgid_d_next_to_a_link(void **state)
+{
+	char path[256];
+	char link[256];
+	struct config_source source = {.path = link, .node = "1"};
+	struct parsed parsed = {0};
+
+	(void)state;
+	write_file("coronet.conf", WHOLE(""));
+	snprintf(path, sizeof(path), "%s/elsewhere", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	snprintf(link, sizeof(link), "%s/elsewhere/linked.conf", directory);
+	assert_int_equal(symlink(conf_path, link), 0);
+	snprintf(path, sizeof(path), "%s/elsewhere/uidgid.d", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	write_file("elsewhere/uidgid.d/one", "uidgid {\nuid: 503\n}\n");
+	parsed.code = config_load(&source, &parsed.messages, &parsed.config);
+	assert_int_equal(parsed.code, EXIT_OK);
+	assert_int_equal(parsed.config->uidgid.uid_count, 1);
+	parsed_free(&parsed);
+	remove_file("elsewhere/uidgid.d/one");
+	remove_file("elsewhere/uidgid.d");
+	remove_file("elsewhere/linked.conf");
+	remove_file("elsewhere");
+}
+
 /* --- Addresses --------------------------------------------------------------------------------- */
 
 #define TWO(transport, one, two)                                                               \
@@ -323,6 +350,7 @@ int main(void)
 		cmocka_unit_test(config_load__names_what_cannot_be_read),
 		cmocka_unit_test(config_load__refuses_endless_files),
 		cmocka_unit_test(config_load__reads_uidgid_d),
+		cmocka_unit_test(config_load__looks_for_uidgid_d_next_to_a_link),
 		cmocka_unit_test(config_resolve__looks_up_addresses),
 		cmocka_unit_test(config_resolve__follows_ip_version),
 		cmocka_unit_test(config_resolve__names_unknown_hosts),
