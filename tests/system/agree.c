@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Members of a group send many messages at once; each prints a digest of what it was delivered, in order, byte for byte. Equal digests
- * of all members mean one sequence. Linked to libcpg only.
+/* Members of a group send many messages at once; each prints a digest of what it was delivered, in
+ * order, byte for byte. Equal digests of all members mean one sequence. Linked to libcpg only.
  *
- *   agree --members N [--count C] [--min B] [--max B] [--seed S] [--group NAME] [--seconds T]
+ *   agree --members N [--senders K] [--count C] [--min B] [--max B] [--seed S] [--group NAME]
+ *         [--seconds T]
  *
- * Waits for N members, sends C messages of B..B bytes, and ends when N x C messages have come. Prints
+ * Waits for N members. The first K of them, or all, send C messages of B..B bytes; it ends when
+ * K x C messages have come. Prints
  *   NODE PID messages=M bytes=B digest=HEX
  * Exit: 0 all came, 1 a call failed or a message was corrupt, 2 usage, 3 time is up. */
 #include <corosync/cpg.h>
@@ -23,6 +25,7 @@
 
 struct options {
 	uint32_t members;
+	uint32_t senders;
 	uint64_t count;
 	uint64_t min, max;
 	uint64_t seed;
@@ -44,6 +47,7 @@ struct state {
 	struct cpg_name group;
 	uint32_t node;
 	size_t members;
+	size_t position; /* in the list of members */
 	uint64_t sent;
 	uint64_t received;
 	uint64_t bytes;
@@ -134,11 +138,18 @@ static void confchg(cpg_handle_t handle, const struct cpg_name *group,
 {
 	(void)handle;
 	(void)group;
-	(void)members;
 	(void)left;
 	(void)left_count;
 	(void)joined;
 	(void)joined_count;
+	if (count >= state.members) {
+		for (size_t i = 0; i < count; i++) {
+			if (members[i].nodeid == state.node &&
+			    members[i].pid == (uint32_t)getpid()) {
+				state.position = i;
+			}
+		}
+	}
 	state.members = count;
 }
 
@@ -193,15 +204,17 @@ static bool time_is_up(uint64_t start_ms)
 static bool run(void)
 {
 	uint64_t start = now_ms();
-	uint64_t expected = state.options.count * state.options.members;
+	uint64_t expected = state.options.count * state.options.senders;
+	uint64_t to_send;
 	bool sending;
 
 	while (state.members < state.options.members && !time_is_up(start)) {
 		wait_and_dispatch(100);
 	}
+	to_send = state.position < state.options.senders ? state.options.count : 0;
 	while (state.received < expected && !time_is_up(start) && !state.corrupt) {
 		sending = false;
-		for (int burst = 0; burst < 32 && state.sent < state.options.count; burst++) {
+		for (int burst = 0; burst < 32 && state.sent < to_send; burst++) {
 			sending = send_next();
 			if (!sending) {
 				break;
@@ -215,14 +228,15 @@ static bool run(void)
 static void usage(void)
 {
 	fprintf(stderr,
-		"usage: agree --members N [--count C] [--min BYTES] [--max BYTES] [--seed S]\n"
-		"             [--group NAME] [--seconds T]\n");
+		"usage: agree --members N [--senders K] [--count C] [--min BYTES] [--max BYTES]\n"
+		"             [--seed S] [--group NAME] [--seconds T]\n");
 	exit(2);
 }
 
 static void parse(int argc, char **argv)
 {
 	static const struct option options[] = {{"members", required_argument, NULL, 'm'},
+						{"senders", required_argument, NULL, 'k'},
 						{"count", required_argument, NULL, 'c'},
 						{"min", required_argument, NULL, 'l'},
 						{"max", required_argument, NULL, 'h'},
@@ -239,6 +253,9 @@ static void parse(int argc, char **argv)
 		switch (option) {
 		case 'm':
 			o->members = (uint32_t)strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			o->senders = (uint32_t)strtoul(optarg, NULL, 0);
 			break;
 		case 'c':
 			o->count = strtoull(optarg, NULL, 0);
@@ -262,7 +279,9 @@ static void parse(int argc, char **argv)
 			usage();
 		}
 	}
-	if (o->members == 0 || o->max < o->min || strlen(o->group) > CPG_MAX_NAME_LENGTH) {
+	o->senders = o->senders > 0 ? o->senders : o->members;
+	if (o->members == 0 || o->senders > o->members || o->max < o->min ||
+	    strlen(o->group) > CPG_MAX_NAME_LENGTH) {
 		usage();
 	}
 }
