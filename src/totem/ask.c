@@ -56,7 +56,7 @@ static void ask_flush(struct totem *t, struct asking *asking)
 	if (asking->holder < 0) {
 		return;
 	}
-	check(asking->control->ask.count > 0);
+	check(asking->control->ask.count > 0 && asking->holder != (int)t->next->me);
 	act_control(t, t->next->members.id[asking->holder], asking->control);
 	asking->messages++;
 	asking->holder = -1;

@@ -99,6 +99,7 @@ static void commit_rotated(struct totem *t, const struct control_commit *commit)
 {
 	uint32_t me = t->next->me;
 
+	check(t->state == TOTEM_COMMIT);
 	if (!all_filled(commit) || !nodeset_equal(&commit->members, &t->commit.members) ||
 	    !entry_untouched(&commit->entry[me], &t->commit.entry[me])) {
 		reject(t, "commit token: came round incomplete or changed");

@@ -83,6 +83,7 @@ uint32_t flow_allowed(struct totem *t, struct control_token *token)
 	uint32_t count;
 	uint64_t space;
 
+	check(t->state == TOTEM_OPERATIONAL);
 	open_books(t, token, t->ring);
 	count = minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
 	space = room(t, token);

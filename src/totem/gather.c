@@ -11,7 +11,8 @@ static void join_send(struct totem *t)
 {
 	struct control *control = message_new(t, CONTROL_JOIN);
 
-	check(nodeset_subset(&t->gather.fail, &t->gather.proc));
+	check(t->state == TOTEM_GATHER && nodeset_subset(&t->gather.fail, &t->gather.proc));
+	check(nodeset_has(&t->gather.proc, t->config.node));
 	control->join.ring_seq = t->ring_seq;
 	control->join.proc = t->gather.proc;
 	control->join.fail = t->gather.fail;

@@ -22,6 +22,7 @@ void token_sent(struct totem *t, uint32_t to, const struct control *message)
 	struct token_memory *memory = &t->token;
 	uint64_t patience = t->config.token_retransmit_ms;
 
+	check(to != t->config.node);
 	memory->sent_size = wire_control_encode(message, memory->sent_bytes);
 	memory->sent_to = to;
 	memory->awaiting = true;
@@ -128,6 +129,7 @@ static void update_masks(struct totem *t, const struct ring *ring, struct contro
 {
 	uint64_t me = 1ull << ring->me;
 
+	check(((token->done | token->progress) & ~ring->all) == 0);
 	token->progress &= ~me;
 	token->progress |= t->progress ? me : 0;
 	t->progress = false;
