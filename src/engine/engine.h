@@ -86,6 +86,7 @@ struct engine_stats {
 	uint64_t bytes_sent, bytes_delivered;
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */
 	uint64_t pulls, pull_bytes, pull_retries;
+	uint64_t pull_mismatches; /* payloads that were not what had been announced */
 	uint32_t slots_free;
 	uint64_t extents_free_bytes;
 };

@@ -16,6 +16,8 @@
 #define HEADER_CELL_BYTES 256u /* frame header + entry header + meta + announcement */
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
+#define MISMATCHES_KEPT	  8
+#define MISMATCHES_MAX	  3 /* then the payload is taken as it came: the ring must move */
 #define READS_MAX	  8 /* READs under way at a time */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
@@ -40,6 +42,7 @@ struct frame {
 	uint32_t piece_count;
 	struct piece pieces[PIECES_MAX];
 	struct body *payload; /* announced: where it is; NULL while it is pulled */
+	uint32_t digest;      /* announced: CRC32C of the payload, never 0 */
 	uint32_t meta_size;
 	uint8_t meta[ANNOUNCE_META_MAX];
 	uint64_t early; /* entries delivered ahead of their place */
@@ -81,6 +84,13 @@ struct queued {
 	uint8_t meta[];
 };
 
+/* A payload that came and was not what had been announced. */
+struct mismatch {
+	struct ringid ring;
+	uint64_t seq;
+	uint32_t count;
+};
+
 enum engine_stopping {
 	RUNNING,
 	STOPPING,
@@ -117,6 +127,8 @@ struct engine {
 
 	struct list pulls; /* in the order of their places */
 	uint32_t reading;
+	struct mismatch mismatches[MISMATCHES_KEPT];
+	uint32_t next_mismatch;
 
 	struct region regions[TRANSPORT_REGIONS_MAX];
 	struct nodeset linked; /* peers whose link is up */
@@ -199,6 +211,8 @@ void engine_pull_pump(struct engine *engine);
 /* Forgets every pull for another ring than `ring`. */
 void engine_pull_forget_others(struct engine *engine, struct ringid ring);
 void engine_pull_link_lost(struct engine *engine, uint32_t node);
+/* Of a payload; 0 stands for none in an announcement, so it is never that. */
+uint32_t engine_digest(const struct body *body);
 void engine_pull_fini(struct engine *engine);
 
 /* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */

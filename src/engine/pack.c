@@ -61,6 +61,7 @@ static bool place_announced(struct engine *engine, const struct pg_action *messa
 	}
 	frame->own = true;
 	frame->payload = message->payload.body;
+	frame->digest = engine_digest(frame->payload);
 	body_hold(frame->payload, HOLD_STORE);
 	engine_pack_close(engine);
 	list_append(&engine->ready, &frame->link);

@@ -9,6 +9,7 @@
 #include <syslog.h>
 
 #include "base/check.h"
+#include "base/crc32c.h"
 
 struct extent_body {
 	struct body body; /* first */
@@ -86,6 +87,49 @@ static void pull_free(struct pull *pull)
 	free(pull);
 }
 
+uint32_t engine_digest(const struct body *body)
+{
+	uint32_t digest = crc32c(body->bytes, body->size);
+
+	return digest ? digest : 1;
+}
+
+static struct mismatch *mismatch_of(struct engine *engine, const struct frame_info *info)
+{
+	struct mismatch *mismatch;
+
+	for (uint32_t i = 0; i < MISMATCHES_KEPT; i++) {
+		mismatch = &engine->mismatches[i];
+		if (ringid_equal(mismatch->ring, info->ring) && mismatch->seq == info->seq) {
+			return mismatch;
+		}
+	}
+	mismatch = &engine->mismatches[engine->next_mismatch++ % MISMATCHES_KEPT];
+	*mismatch = (struct mismatch){.ring = info->ring, .seq = info->seq};
+	return mismatch;
+}
+
+/* Linux 6.1's soft-RoCE completes a READ as successful when it gives its connection up in the
+ * middle of it, and a faulty program may write into what it has sent. The first is cured by another
+ * READ; the second must not stop the ring. */
+static bool acceptable(struct engine *engine, const struct pull *pull)
+{
+	struct mismatch *mismatch;
+
+	if (pull->announce.digest == 0 || engine_digest(pull->into) == pull->announce.digest) {
+		return true;
+	}
+	mismatch = mismatch_of(engine, &pull->info);
+	mismatch->count++;
+	engine->stats.pull_mismatches++;
+	engine_log(engine, LOG_WARNING,
+		   "a payload of %llu bytes read from node %u is not what was announced: %s",
+		   (unsigned long long)pull->announce.size, pull->node,
+		   mismatch->count < MISMATCHES_MAX ? "reading it again"
+						    : "taken as it is, after several attempts");
+	return mismatch->count >= MISMATCHES_MAX;
+}
+
 static void complete(struct engine *engine, struct pull *pull)
 {
 	struct totem_event event = {.kind = TOTEM_EV_FRAME,
@@ -110,6 +154,15 @@ static void lose(struct engine *engine, struct pull *pull)
 	engine_ring_event(engine, &event);
 }
 
+static void finish(struct engine *engine, struct pull *pull)
+{
+	if (acceptable(engine, pull)) {
+		complete(engine, pull);
+	} else {
+		lose(engine, pull);
+	}
+}
+
 /* Ends a pull that has nothing under way and nothing left to do. */
 static void settle(struct engine *engine, struct pull *pull)
 {
@@ -121,7 +174,7 @@ static void settle(struct engine *engine, struct pull *pull)
 	} else if (pull->failed) {
 		lose(engine, pull);
 	} else if (pull->asked == pull->announce.size) {
-		complete(engine, pull);
+		finish(engine, pull);
 	}
 }
 

@@ -83,6 +83,7 @@ static const char *receive_announced(struct engine *engine, const struct transpo
 	if (!frame) {
 		return "announced entry is too long";
 	}
+	frame->digest = announce.digest;
 	engine_post_slot(engine, event->slot);
 	if (!totem_wants(engine->totem, event->node, &header->info)) {
 		body_drop(&frame->body, HOLD_STORE);

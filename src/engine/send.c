@@ -93,7 +93,8 @@ static uint32_t write_announcement(const struct engine *engine, const struct fra
 {
 	struct frame_announce announce = {.key = key_of(engine, frame->payload),
 					  .offset = frame->payload->offset,
-					  .size = frame->payload->size};
+					  .size = frame->payload->size,
+					  .digest = frame->digest};
 	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
 	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
