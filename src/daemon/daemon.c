@@ -124,15 +124,30 @@ static void signal_came(void *ctx, int number)
 	}
 }
 
+static const int served_signals[] = {SIGHUP, SIGUSR2, SIGTERM, SIGINT, SIGQUIT};
+#define SERVED_SIGNALS (sizeof(served_signals) / sizeof(served_signals[0]))
+
+/* From when there is something to clean up until the loop has them. */
+static void hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < SERVED_SIGNALS; i++) {
+		sigaddset(&set, served_signals[i]);
+	}
+	sigprocmask(how, &set, NULL);
+}
+
 static int watch_signals(struct daemon *daemon)
 {
-	static const int numbers[] = {SIGHUP, SIGUSR2, SIGTERM, SIGINT, SIGQUIT};
 	int err = 0;
 
 	signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		err = err ? err : loop_signal(daemon->loop, numbers[i], signal_came, daemon);
+	for (size_t i = 0; i < SERVED_SIGNALS; i++) {
+		err = err ? err : loop_signal(daemon->loop, served_signals[i], signal_came, daemon);
 	}
+	hold_signals(SIG_UNBLOCK);
 	return err;
 }
 
@@ -344,8 +359,10 @@ static int start(struct daemon *daemon)
 
 int daemon_open(struct daemon *daemon, const char *run_dir)
 {
-	int code = open_files(daemon, run_dir);
+	int code;
 
+	hold_signals(SIG_BLOCK);
+	code = open_files(daemon, run_dir);
 	if (code == EXIT_OK) {
 		process_raise_limits();
 		code = open_loop(daemon);
