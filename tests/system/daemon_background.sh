@@ -86,6 +86,7 @@ exec 3<>"$work/pipe"
 } >"$work/loud.conf"
 "$coronetd" -f -c "$work/loud.conf" --run-dir deaf 2>"$work/pipe" &
 pid=$!
+started deaf
 until_true 10 test -S "$work/deaf/cpg.sock" || fail "no socket"
 CORONET_RUN_DIR=$work/deaf
 export CORONET_RUN_DIR

@@ -12,13 +12,14 @@ clean_up_at_exit() {
 }
 clean_up_at_exit
 
-# started NAME: the process that has just been started in the background ends with the test.
+# started NAME: the process that has just been started in the background ends with the test. It must not have been
+# started through a function, whose shell would be the one that ends.
 started() {
 	echo "$!" >"$work/$1.pid"
 }
 
 daemon_cleanup() {
-	for cleanup_pid in "$work"/*.pid; do
+	for cleanup_pid in "$work"/*.pid "$work"/*/coronetd.pid; do
 		[ ! -f "$cleanup_pid" ] || kill -KILL "$(cat "$cleanup_pid")" 2>/dev/null
 	done
 	if [ -n "$ring_dir" ]; then

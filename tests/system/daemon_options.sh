@@ -111,6 +111,7 @@ directories() {
 second_daemon() {
 	"$coronetd" -f -c "$conf" --node a --run-dir "$work/run" >"$work/first" 2>&1 &
 	first=$!
+	started first
 	until_true 10 test -S "$work/run/cpg.sock" || fail "the first daemon makes no socket"
 	run 18 "$coronetd" -f -c "$conf" --node b --run-dir "$work/run"
 	says "$work/run: a daemon runs here already, process $first"
@@ -127,12 +128,14 @@ second_daemon() {
 stale_files() {
 	"$coronetd" -f -c "$conf" --node a --run-dir "$work/run" >"$work/first" 2>&1 &
 	first=$!
+	started first
 	until_true 10 test -S "$work/run/cpg.sock" || fail "no socket"
 	kill -KILL "$first"
 	wait "$first"
 	[ -e "$work/run/coronetd.pid" ] || fail "the test does not test: no stale file"
 	"$coronetd" -f -c "$conf" --node a --run-dir "$work/run" >"$work/first" 2>&1 &
 	first=$!
+	started first
 	until_true 10 grep -q "ready: clients may connect" "$work/first" ||
 		fail "not ready: $(cat "$work/first")"
 	kill "$first"
@@ -156,6 +159,7 @@ no_adapter() {
 	sed -i 's/198.51.100.2/127.0.0.1/' "$conf"
 	"$coronetd" -f -c "$conf" --node 1 --run-dir "$work/run" >"$work/out" 2>&1 &
 	first=$!
+	started first
 	until_true 10 grep -q "ready: clients may connect" "$work/out" || fail "auto does not take shm"
 	says "transport shm (shared memory"
 	kill "$first"

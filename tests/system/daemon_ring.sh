@@ -138,7 +138,7 @@ leave_with_clients() {
 	sleep 1000 >"$work/hold" &
 	started holder
 	for i in 1 2; do
-		node "$i" "$ring_build/docs/examples/chat" room <"$work/hold" >"$work/chat$i" 2>&1 &
+		CORONET_RUN_DIR=$ring_dir/node$i "$ring_build/docs/examples/chat" room <"$work/hold" >"$work/chat$i" 2>&1 &
 		started "chat$i"
 	done
 	until_true 10 grep -qx "\* members: 1 2" "$work/chat1" || fail "the members do not meet"

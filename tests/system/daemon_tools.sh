@@ -30,7 +30,7 @@ without_daemon() {
 
 # chat_start I GROUP: a member on node I.
 chat_start() {
-	node "$1" "$chat" "$2" <"$work/hold" >"$work/chat$1" 2>&1 &
+	CORONET_RUN_DIR=$ring_dir/node$1 "$chat" "$2" <"$work/hold" >"$work/chat$1" 2>&1 &
 	started "chat$1$2"
 }
 
