@@ -147,6 +147,22 @@ static void *dispatch_for_ever(void *arg)
 	return NULL;
 }
 
+/* A join is answered before the ring has ordered it. */
+static void wait_for_membership(void)
+{
+	struct cpg_name name = the_group;
+	struct cpg_address members[4];
+	int entries = 0;
+
+	for (int i = 0; i < 2000 && entries == 0; i++) {
+		poll(NULL, 0, 10);
+		entries = 4;
+		assert_int_equal(cpg_membership_get(shared_handle, &name, members, &entries),
+				 CS_OK);
+	}
+	assert_int_equal(entries, 1);
+}
+
 static void run_all(int dispatchers)
 {
 	static const cpg_callbacks_t callbacks = {.cpg_deliver_fn = take_note};
@@ -158,6 +174,7 @@ static void run_all(int dispatchers)
 	received = out_of_order = failed_calls = 0;
 	assert_int_equal(cpg_initialize(&shared_handle, (cpg_callbacks_t *)&callbacks), CS_OK);
 	assert_int_equal(cpg_join(shared_handle, &the_group), CS_OK);
+	wait_for_membership();
 	for (int i = 0; i < dispatchers; i++) {
 		pthread_create(&dispatching[i], NULL, dispatch_for_ever, NULL);
 	}
