@@ -9,6 +9,8 @@ top_builddir=${top_builddir:-$PWD}
 . "$here/ring.sh"
 # shellcheck source=tests/system/corosync.sh
 . "$here/corosync.sh"
+# shellcheck source=tests/system/members.sh
+. "$here/members.sh"
 # shellcheck source=tests/system/trace.sh
 . "$here/trace.sh"
 
@@ -84,7 +86,7 @@ run_reference() {
 	run_phases reference "$corosync_dir/node1.pid" 3
 	corosync_down
 	corosync_up 2 || return 1
-	trace_run reference_client corosync_kill reference_restart
+	trace_run reference_client "$work/compare" corosync_kill reference_restart
 	corosync_down
 }
 
@@ -96,7 +98,7 @@ run_ours() {
 	run_phases our "$ring_dir/node1.pid" 60
 	ring_down
 	ring_up 2
-	trace_run our_client kill_node our_restart
+	trace_run our_client "$work/compare" kill_node our_restart
 	ring_down
 }
 
@@ -129,6 +131,11 @@ differences() {
 			}
 		}
 	}' "$1" "$2"
+}
+
+# The rest of the story is worth seeing.
+members_late() {
+	echo "trace late: $*"
 }
 
 # What is found and not expected, or expected and not found. An expected line whose first text is "*" is one in
