@@ -85,6 +85,8 @@ static void log_end(const struct client *client)
 	if (client->hung_up || client->doom == DOOM_STOPPING) {
 		clients_log(client->clients, LOG_DEBUG, "client pid %d: connection closed",
 			    client->cred.pid);
+	} else if (client->overdue) {
+		client_log_mute(client);
 	} else {
 		log_disconnected(client, client->doom);
 	}
@@ -122,6 +124,7 @@ static void forget(struct client *client)
 		return;
 	case CLIENT_NEW:
 	case CLIENT_TOOL:
+		clients->stats.disconnected += client->overdue;
 		clients->tools--;
 		return;
 	case CLIENT_CLOSED:
@@ -145,6 +148,7 @@ static void client_close(struct client *client)
 	client_regions_close(client);
 	ipc_memory_free(&client->shared);
 	list_remove(&client->active);
+	list_remove(&client->mute);
 	list_remove(&client->link);
 	list_append(&client->clients->closed, &client->link);
 }
@@ -235,6 +239,7 @@ bool clients_turn(struct clients *clients)
 	bool more;
 
 	bury(clients);
+	clients_end_mute(clients);
 	more = serve_active(clients);
 	more = clients_relieve(clients) || more;
 	return arm(clients) || more;
@@ -242,7 +247,9 @@ bool clients_turn(struct clients *clients)
 
 uint64_t clients_next_deadline_ms(const struct clients *clients)
 {
-	return clients->relieve_at_ms;
+	uint64_t mute_ms = clients_mute_deadline_ms(clients);
+
+	return mute_ms < clients->relieve_at_ms ? mute_ms : clients->relieve_at_ms;
 }
 
 static int check_config(const struct clients_config *config)
@@ -264,11 +271,15 @@ static void set_up(struct clients *clients, const struct clients_config *config,
 	list_init(&clients->all);
 	list_init(&clients->active);
 	list_init(&clients->closed);
+	list_init(&clients->mute);
 	if (config->queue_max_bytes == 0) {
 		clients->config.queue_max_bytes = CLIENTS_QUEUE_MAX_BYTES;
 	}
 	if (config->send_max_bytes == 0) {
 		clients->config.send_max_bytes = CLIENTS_SEND_MAX_BYTES;
+	}
+	if (config->hello_max_ms == 0) {
+		clients->config.hello_max_ms = CLIENTS_HELLO_MAX_MS;
 	}
 }
 

@@ -36,6 +36,7 @@ struct clients_config {
 	uint64_t queue_max_bytes;  /* of one client's unread messages; 0: the default */
 	uint64_t send_max_bytes;   /* send memory of one client; 0: the default */
 	uint32_t inline_max_bytes; /* messages up to this go into the event ring; 0: none */
+	uint32_t hello_max_ms;	   /* from connecting to the first packet; 0: the default */
 	void *ctx;
 	/* Beyond root, group 0 and the daemon's own user, which are let in anyway. groups: all of the
 	 * client's, its primary one first. */
@@ -48,6 +49,8 @@ struct clients_config {
 #define CLIENTS_QUEUE_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_INLINE_MAX_BYTES 256u
+/* The library says hello in the call that connects: whoever takes so long only takes a place. */
+#define CLIENTS_HELLO_MAX_MS 5000u
 
 /* Makes the socket (mode 0666: connecting is for everyone, being let in is not) and listens. A
  * socket file that nobody listens on is replaced. -EADDRINUSE when another daemon listens;
@@ -76,7 +79,7 @@ void clients_sent(struct clients *clients, uint32_t client, uint64_t cookie);
 struct clients_stats {
 	uint32_t connected;		 /* programs now */
 	uint64_t accepted, refused;	 /* connections ever */
-	uint64_t disconnected;		 /* by us: slow or hostile */
+	uint64_t disconnected;		 /* by us: slow, hostile or mute */
 	uint64_t spilled, spilled_bytes; /* messages copied out for slow clients, ever */
 	uint64_t events,
 		inlined; /* events ever, and messages among them that went into the ring whole */

@@ -7,7 +7,10 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <unistd.h>
+
+#define MUTE_LOG_EVERY_MS 60000u
 
 /* What the client gets, until it is sent. */
 struct gift {
@@ -140,6 +143,7 @@ static void open_program(struct client *client, bool initial)
 
 void client_hello(struct client *client, const struct ipc_request *request)
 {
+	list_remove(&client->mute);
 	if (request->kind != IPC_HELLO || request->value >> 32 != IPC_MAGIC) {
 		client_doom(client, "it does not speak our language");
 		return;
@@ -161,4 +165,54 @@ void client_hello(struct client *client, const struct ipc_request *request)
 	default:
 		client_doom(client, "it wants to be what we do not know");
 	}
+}
+
+uint64_t clients_mute_deadline_ms(const struct clients *clients)
+{
+	const struct client *oldest;
+
+	if (list_empty(&clients->mute)) {
+		return UINT64_MAX;
+	}
+	oldest = list_entry(clients->mute.next, struct client, mute);
+	return oldest->connected_at_ms + clients->config.hello_max_ms;
+}
+
+/* When it was the daemon that slept, the packet is in the socket. */
+static void end_mute(struct client *client)
+{
+	list_remove(&client->mute);
+	client_request_ready(client, POLLIN);
+	if (client->state == CLIENT_NEW && !client->doom && !client->hung_up) {
+		client->overdue = true;
+		client_doom(client, "it has not said hello");
+	}
+}
+
+void clients_end_mute(struct clients *clients)
+{
+	uint64_t now_ms = clients_now(clients);
+
+	while (clients_mute_deadline_ms(clients) <= now_ms) {
+		end_mute(list_entry(clients->mute.next, struct client, mute));
+	}
+}
+
+void client_log_mute(const struct client *client)
+{
+	struct clients *clients = client->clients;
+	uint64_t now_ms = clients_now(clients);
+
+	if (clients->mute_logged_at_ms > 0 &&
+	    now_ms < clients->mute_logged_at_ms + MUTE_LOG_EVERY_MS) {
+		clients->mute_unlogged++;
+		return;
+	}
+	clients_log(clients, LOG_WARNING,
+		    "client pid %d uid %u disconnected: it has not said hello within %u ms; "
+		    "%u more like it since the last such line",
+		    client->cred.pid, client->cred.uid, clients->config.hello_max_ms,
+		    clients->mute_unlogged);
+	clients->mute_logged_at_ms = now_ms;
+	clients->mute_unlogged = 0;
 }

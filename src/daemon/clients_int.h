@@ -65,8 +65,11 @@ struct event {
 struct client {
 	struct list link;   /* in clients.all or clients.closed */
 	struct list active; /* in clients.active, or on its own */
+	struct list mute;   /* in clients.mute until it says hello */
+	uint64_t connected_at_ms;
 	struct clients *clients;
 	enum client_state state;
+	bool overdue;	  /* doomed because it said no hello */
 	const char *doom; /* why it will be closed; NULL: it will not */
 	const char *slow; /* why it is told nothing more; what it sent is still taken */
 	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
@@ -120,6 +123,9 @@ struct clients {
 	struct list all;
 	struct list active;
 	struct list closed;
+	struct list mute; /* oldest first */
+	uint64_t mute_logged_at_ms;
+	uint32_t mute_unlogged; /* disconnected since then without a line of their own */
 	struct client *by_number[PG_CLIENTS_MAX];
 	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
 	uint32_t region_hint;
@@ -151,8 +157,14 @@ uint64_t clients_now(const struct clients *clients);
 int clients_listen(struct clients *clients);
 void clients_unlisten(struct clients *clients);
 
-/* clients_hello.c: answers the first packet; afterwards the client is open or doomed */
+/* clients_hello.c */
+/* Answers the first packet; afterwards the client is open or doomed. */
 void client_hello(struct client *client, const struct ipc_request *request);
+/* Ends the connections whose first packet is overdue. */
+void clients_end_mute(struct clients *clients);
+uint64_t clients_mute_deadline_ms(const struct clients *clients);
+/* Says that a mute client was disconnected, but not for each of many. */
+void client_log_mute(const struct client *client);
 
 /* clients_request.c */
 void client_request_ready(void *client, short revents);

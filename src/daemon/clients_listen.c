@@ -93,7 +93,9 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	client->event_fd = client->side_fd = -1;
 	client->shared.fd = -1;
 	client->wake_at = UINT64_MAX;
+	client->connected_at_ms = clients_now(clients);
 	list_init(&client->active);
+	list_init(&client->mute);
 	list_init(&client->regions);
 	list_init(&client->queue);
 	list_init(&client->held);
@@ -105,6 +107,7 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	}
 	client->request_watched = true;
 	list_append(&clients->all, &client->link);
+	list_append(&clients->mute, &client->mute);
 	return client;
 }
 

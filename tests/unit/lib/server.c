@@ -189,15 +189,20 @@ static void control_ready(void *arg, short revents)
 	send(fd, &state, sizeof(state), MSG_NOSIGNAL);
 }
 
-static void run_ready(struct pollfd *fds, int count)
+/* Clients have their turn after each callback, as in the daemon. */
+static bool run_ready(struct pollfd *fds, int count)
 {
+	bool more = clients_turn(world.clients);
+
 	for (int i = 0; i < count; i++) {
 		int at = fds[i].revents ? find_watch(fds[i].fd) : -1;
 
 		if (at >= 0) {
 			world.watches[at].ready(world.watches[at].arg, fds[i].revents);
+			more = clients_turn(world.clients) || more;
 		}
 	}
+	return more;
 }
 
 static int wait_ms(bool more)
@@ -228,8 +233,7 @@ static void turn(void)
 	fds[engine_fd_at] = (struct pollfd){.fd = engine_fd(world.engine), .events = POLLIN};
 	poll(fds, (nfds_t)count + 1, wait_ms(more));
 	more = engine_turn(world.engine, loop_now(NULL));
-	run_ready(fds, count);
-	more = clients_turn(world.clients) || more;
+	more = run_ready(fds, count) || more;
 }
 
 static void serve(const struct server_options *options, const char *dir, int control)
@@ -247,6 +251,7 @@ static void serve(const struct server_options *options, const char *dir, int con
 					.connections_max = options->connections_max,
 					.queue_max_bytes = options->queue_max_bytes,
 					.inline_max_bytes = options->inline_max_bytes,
+					.hello_max_ms = options->hello_max_ms,
 					.allow = host_allow,
 					.log = host_log,
 					.status = host_status};
@@ -378,22 +383,27 @@ void server_stop(struct server **server_ptr)
 	}
 }
 
-bool server_logged(struct server *server, const char *text)
+int server_log_lines(struct server *server, const char *text)
 {
 	char path[96];
 	char line[1024];
-	bool found = false;
+	int found = 0;
 	FILE *log;
 
 	snprintf(path, sizeof(path), "%s/log", server->dir);
 	log = fopen(path, "r");
-	while (log && !found && fgets(line, sizeof(line), log)) {
-		found = strstr(line, text) != NULL;
+	while (log && fgets(line, sizeof(line), log)) {
+		found += strstr(line, text) != NULL;
 	}
 	if (log) {
 		fclose(log);
 	}
 	return found;
+}
+
+bool server_logged(struct server *server, const char *text)
+{
+	return server_log_lines(server, text) > 0;
 }
 
 const char *server_dir(const struct server *server)

@@ -16,6 +16,7 @@ struct server_options {
 	uint64_t queue_max_bytes; /* 0: the default */
 	uint32_t inline_max_bytes;
 	uint32_t connections_max; /* 0: 64 */
+	uint32_t hello_max_ms;	  /* 0: the default */
 	uint32_t slots;		  /* 0: 256 */
 	uint32_t files_max;	  /* RLIMIT_NOFILE of the server; 0: as it is */
 };
@@ -56,7 +57,8 @@ void server_stop(struct server **server);
 void server_kill(struct server *server, int signal);
 void server_command(struct server *server, enum server_op op, uint64_t a, uint64_t b);
 struct server_state server_state(struct server *server);
-/* Whether its log has a line that contains `text`. */
+/* How many lines of its log contain `text`. */
+int server_log_lines(struct server *server, const char *text);
 bool server_logged(struct server *server, const char *text);
 const char *server_dir(const struct server *server);
 pid_t server_pid(const struct server *server);

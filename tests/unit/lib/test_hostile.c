@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -403,6 +404,67 @@ static void hello__other_version(void **state)
 	assert_true(server_logged(server, "its library is of another version"));
 }
 
+/* Connections that say nothing take no place for long, and the log is not filled with them. */
+static void hello__never_said(void **state)
+{
+	struct server_options options = {.hello_max_ms = 50, .connections_max = 3};
+	struct server *own = server_start(&options);
+	struct program program;
+	struct pollfd mute[3];
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 3; i++) {
+			mute[i] = (struct pollfd){.fd = ipc_connect(server_dir(own))};
+			assert_true(mute[i].fd >= 0);
+		}
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(poll(&mute[i], 1, 5000), 1);
+			assert_true(mute[i].revents & POLLHUP);
+			close(mute[i].fd);
+		}
+	}
+	assert_int_equal(server_state(own).disconnected, 6);
+	assert_int_equal(server_log_lines(own, "not said hello within 50 ms"), 1);
+	program_open(&program, 0);
+	poll(NULL, 0, 100);
+	assert_int_equal(server_state(own).connected, 1);
+	program_close(&program);
+	server_stop(&own);
+	setenv("CORONET_RUN_DIR", server_dir(server), 1);
+}
+
+/* A daemon that was stopped for longer than that finds the hellos in the sockets. */
+static void hello__daemon_slept(void **state)
+{
+	struct server_options options = {.hello_max_ms = 50};
+	struct server *own = server_start(&options);
+	struct raw raw[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		raw[i].fd = ipc_connect(server_dir(own));
+	}
+	assert_int_equal(server_state(own).accepted, 2);
+	kill(server_pid(own), SIGSTOP);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+			ipc_send_packet(raw[i].fd, &hello, sizeof(hello), NULL, 0, NULL, 0), 0);
+	}
+	poll(NULL, 0, 100);
+	kill(server_pid(own), SIGCONT);
+	for (int i = 0; i < 2; i++) {
+		struct pollfd answer = {.fd = raw[i].fd, .events = POLLIN};
+
+		assert_int_equal(poll(&answer, 1, 5000), 1);
+		assert_false(answer.revents & POLLHUP);
+		close(raw[i].fd);
+	}
+	assert_int_equal(server_state(own).disconnected, 0);
+	server_stop(&own);
+	setenv("CORONET_RUN_DIR", server_dir(server), 1);
+}
+
 /* A tool may look and nothing else; it works without a ring too. */
 static void tool__may_only_look(void **state)
 {
@@ -506,6 +568,8 @@ int main(void)
 		cmocka_unit_test(packets__answers_not_read),
 		cmocka_unit_test(hello__bad),
 		cmocka_unit_test(hello__other_version),
+		cmocka_unit_test(hello__never_said),
+		cmocka_unit_test(hello__daemon_slept),
 		cmocka_unit_test(tool__may_only_look),
 		cmocka_unit_test(sockets__side_closed),
 		cmocka_unit_test(sockets__event_closed),
