@@ -2,11 +2,11 @@
 /* Members of a group send many messages at once; each prints a digest of what it was delivered, in
  * order, byte for byte. Equal digests of all members mean one sequence. Linked to libcpg only.
  *
- *   agree --members N [--senders K] [--count C] [--min B] [--max B] [--seed S] [--group NAME]
- *         [--seconds T]
+ *   agree --members N [--senders K] [--count C] [--min B] [--max B] [--first B] [--seed S]
+ *         [--group NAME] [--seconds T]
  *
- * Waits for N members. The first K of them, or all, send C messages of B..B bytes; it ends when
- * K x C messages have come. Prints
+ * Waits for N members. The first K of them, or all, send C messages of min..max bytes, the first of
+ * another size if that is wanted; it ends when K x C messages have come. Prints
  *   NODE PID messages=M bytes=B digest=HEX
  * Exit: 0 all came, 1 a call failed or a message was corrupt, 2 usage, 3 time is up. */
 #include <corosync/cpg.h>
@@ -28,6 +28,7 @@ struct options {
 	uint32_t senders;
 	uint64_t count;
 	uint64_t min, max;
+	uint64_t first; /* 0: as the others */
 	uint64_t seed;
 	uint32_t seconds;
 	const char *group;
@@ -164,10 +165,11 @@ static bool send_next(void)
 {
 	const struct options *o = &state.options;
 	uint64_t dice = mix(o->seed + (uint64_t)getpid() * 0x9e3779b97f4a7c15ull + state.sent);
+	bool first = o->first > 0 && state.sent == 0;
 	struct head head = {.node = state.node,
 			    .pid = (uint32_t)getpid(),
 			    .number = state.sent,
-			    .size = o->min + dice % (o->max - o->min + 1)};
+			    .size = first ? o->first : o->min + dice % (o->max - o->min + 1)};
 	struct iovec iov = {.iov_base = state.buffer, .iov_len = head.size};
 	cs_error_t error;
 
@@ -229,7 +231,7 @@ static void usage(void)
 {
 	fprintf(stderr,
 		"usage: agree --members N [--senders K] [--count C] [--min BYTES] [--max BYTES]\n"
-		"             [--seed S] [--group NAME] [--seconds T]\n");
+		"             [--first BYTES] [--seed S] [--group NAME] [--seconds T]\n");
 	exit(2);
 }
 
@@ -240,6 +242,7 @@ static void parse(int argc, char **argv)
 						{"count", required_argument, NULL, 'c'},
 						{"min", required_argument, NULL, 'l'},
 						{"max", required_argument, NULL, 'h'},
+						{"first", required_argument, NULL, 'f'},
 						{"seed", required_argument, NULL, 's'},
 						{"seconds", required_argument, NULL, 't'},
 						{"group", required_argument, NULL, 'g'},
@@ -266,6 +269,9 @@ static void parse(int argc, char **argv)
 		case 'h':
 			o->max = strtoull(optarg, NULL, 0);
 			break;
+		case 'f':
+			o->first = strtoull(optarg, NULL, 0);
+			break;
 		case 's':
 			o->seed = strtoull(optarg, NULL, 0);
 			break;
@@ -288,10 +294,14 @@ static void parse(int argc, char **argv)
 
 static void start(void)
 {
+	const struct options *o = &state.options;
 	cpg_callbacks_t callbacks = {deliver, confchg};
 	cs_error_t error;
 
-	state.buffer = malloc(state.options.max + 1);
+	state.buffer = malloc((o->first > o->max ? o->first : o->max) + 1);
+	if (!state.buffer) {
+		fail("malloc", CS_ERR_NO_MEMORY);
+	}
 	state.group.length = (uint32_t)strlen(state.options.group);
 	memcpy(state.group.value, state.options.group, state.group.length);
 	error = cpg_initialize(&state.handle, &callbacks);
