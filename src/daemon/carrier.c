@@ -10,8 +10,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "daemon/exit_code.h"
-#include "daemon/host_addrs.h"
+#include "config/exit_code.h"
+#include "config/host_addrs.h"
 #include "daemon/log.h"
 #include "softroce/softroce.h"
 

@@ -4,7 +4,7 @@
 #ifndef CORONET_DAEMON_CARRIER_H
 #define CORONET_DAEMON_CARRIER_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 #include "transport.h"
 
 #define CARRIER_DEVICE_MAX 64

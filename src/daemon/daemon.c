@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/engine_host.h"
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
 

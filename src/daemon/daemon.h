@@ -4,8 +4,8 @@
 #define CORONET_DAEMON_DAEMON_H
 
 #include "daemon/carrier.h"
-#include "daemon/clients.h"
-#include "daemon/config.h"
+#include "clients/clients.h"
+#include "config/config.h"
 #include "daemon/history.h"
 #include "daemon/loop.h"
 #include "daemon/ring_id_file.h"

@@ -4,7 +4,7 @@
 #ifndef CORONET_DAEMON_LOG_H
 #define CORONET_DAEMON_LOG_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* What logging says holds from now on; called again after a reload. 0, or a negative errno of the log file, which is then left out and
  * said in the log. */

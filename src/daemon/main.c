@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/process.h"

@@ -15,7 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 #include "daemon/log.h"
 
 static int parent_pipe = -1;

@@ -3,7 +3,7 @@
 #ifndef CORONET_DAEMON_PROCESS_H
 #define CORONET_DAEMON_PROCESS_H
 
-#include "daemon/config.h"
+#include "config/config.h"
 
 /* Forks; the parent waits for process_tell_parent and exits with what is told, so that whoever started the daemon learns how
  * its start went. Returns in the child: 0, or -errno when the fork failed. */

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <syslog.h>
 
-#include "daemon/exit_code.h"
-#include "daemon/host_addrs.h"
+#include "config/exit_code.h"
+#include "config/host_addrs.h"
 #include "daemon/log.h"
 #include "daemon/process.h"
 

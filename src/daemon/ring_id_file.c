@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 #include "daemon/run_dir.h"
 
 #define NAME_BYTES_MAX 32

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "daemon/messages.h"
+#include "config/messages.h"
 
 struct ring_id_file;
 

@@ -14,7 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 #include "ipc/socket.h"
 
 #define LOCK_NAME      "coronetd.pid"

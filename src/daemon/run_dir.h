@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "daemon/messages.h"
+#include "config/messages.h"
 
 struct run_dir;
 

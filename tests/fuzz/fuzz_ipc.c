@@ -12,7 +12,7 @@
 
 #include "base/check.h"
 #include "base/cursor.h"
-#include "daemon/clients.h"
+#include "clients/clients.h"
 #include "ipc/memory.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"

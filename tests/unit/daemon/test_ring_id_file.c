@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 
 static char directory[64];
 static struct messages messages;

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/exit_code.h"
+#include "config/exit_code.h"
 
 static char base[64];
 static struct messages messages;

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/clients.h"
+#include "clients/clients.h"
 #include "tests/unit/lib/server_engine.h"
 
 #define WATCHES_MAX 4096

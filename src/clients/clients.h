@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The daemon's side of client connections: who may connect, requests, sends, events, slow and
+ * hostile clients. docs/clients.md. Runs under any loop that fills `struct clients_loop`.
+ * Single-threaded; no call waits. */
+#ifndef CORONET_CLIENTS_H
+#define CORONET_CLIENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/engine.h"
+
+struct clients;
+
+typedef void clients_ready_fn(void *arg, short revents);
+
+/* A loop that watches descriptors, level-triggered, with poll(2)'s event bits. After del the
+ * callback is not run any more for that descriptor; add, mod and del are called from inside
+ * callbacks too. add and mod: 0 or negative errno. */
+struct clients_loop {
+	void *ctx;
+	int (*add)(void *ctx, int fd, short events, clients_ready_fn *ready, void *arg);
+	int (*mod)(void *ctx, int fd, short events, clients_ready_fn *ready, void *arg);
+	void (*del)(void *ctx, int fd);
+	uint64_t (*now_ms)(void *ctx); /* the clock that engine_turn gets */
+};
+
+struct clients_config {
+	const char *run_dir; /* must exist; the socket is made in it. Copied */
+	uint32_t node;
+	const struct slab *slab; /* the engine's; borrowed */
+	struct slab_config slab_config;
+	uint32_t connections_max;  /* programs, <= the engine's pg.clients_max; tools likewise */
+	uint64_t queue_max_bytes;  /* of one client's unread messages; 0: the default */
+	uint64_t send_max_bytes;   /* send memory of one client; 0: the default */
+	uint32_t inline_max_bytes; /* messages up to this go into the event ring; 0: none */
+	uint32_t hello_max_ms;	   /* from connecting to the first packet; 0: the default */
+	void *ctx;
+	/* Beyond root, group 0 and the daemon's own user, which are let in anyway. groups: all of the
+	 * client's, its primary one first. */
+	bool (*allow)(void *ctx, uid_t uid, const gid_t *groups, size_t count);
+	void (*log)(void *ctx, int priority, const char *text); /* priority as in syslog(3) */
+	/* A text for the status tool, freed with free(3) by the caller; NULL: none. */
+	char *(*status)(void *ctx);
+};
+
+#define CLIENTS_QUEUE_MAX_BYTES	 (256ull * 1024 * 1024)
+#define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
+#define CLIENTS_INLINE_MAX_BYTES 256u
+/* The library says hello in the call that connects: whoever takes so long only takes a place. */
+#define CLIENTS_HELLO_MAX_MS 5000u
+
+/* Makes the socket (mode 0666: connecting is for everyone, being let in is not) and listens. A
+ * socket file that nobody listens on is replaced. -EADDRINUSE when another daemon listens;
+ * -ENAMETOOLONG, -ENOMEM, -EINVAL, or what the system said; the log names the path. */
+int clients_new(const struct clients_config *config, const struct clients_loop *loop,
+		struct engine *engine, struct clients **out);
+/* Closes all connections and drops all holds; removes the socket. The engine must still be there;
+ * memory of clients that the ring still needs goes when the engine lets go of it. */
+void clients_free(struct clients **clients);
+
+/* Call after every turn of the engine and after every round of callbacks. True: there is more to
+ * do at once. */
+bool clients_turn(struct clients *clients);
+/* When to call clients_turn if nothing else happens before; UINT64_MAX: no need. Changes with
+ * every turn. */
+uint64_t clients_next_deadline_ms(const struct clients *clients);
+
+/* For the host callbacks of struct engine_host with the same names. NULL is accepted: then there
+ * is nobody to tell. */
+void clients_deliver(struct clients *clients, const struct engine_delivery *delivery);
+void clients_confchg(struct clients *clients, const struct engine_confchg *confchg);
+void clients_totem(struct clients *clients, uint32_t client, struct ringid ring,
+		   const struct nodeset *members);
+void clients_sent(struct clients *clients, uint32_t client, uint64_t cookie);
+
+struct clients_stats {
+	uint32_t connected;		 /* programs now */
+	uint64_t accepted, refused;	 /* connections ever */
+	uint64_t disconnected;		 /* by us: slow, hostile or mute */
+	uint64_t spilled, spilled_bytes; /* messages copied out for slow clients, ever */
+	uint64_t events,
+		inlined; /* events ever, and messages among them that went into the ring whole */
+};
+void clients_stats(const struct clients *clients, struct clients_stats *out);
+
+#endif

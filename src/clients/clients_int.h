@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Inside the clients' part of the daemon. Callbacks of the engine only queue, and mark a client
+ * for closing (client_doom): the engine must not be called from inside them. Everything that
+ * calls the engine starts in a loop callback or in clients_turn. */
+#ifndef CORONET_CLIENTS_INT_H
+#define CORONET_CLIENTS_INT_H
+
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "clients/clients.h"
+#include "ipc/memory.h"
+#include "ipc/shared.h"
+#include "ipc/socket.h"
+
+enum client_state {
+	CLIENT_NEW,  /* has not said hello */
+	CLIENT_OPEN, /* a program: the engine knows it */
+	CLIENT_TOOL,
+	CLIENT_CLOSED, /* waits for its memory to be freed */
+};
+
+/* Send memory. It outlives its client until the last message in it is released. */
+struct region {
+	struct list link;	 /* in its client's, or on its own */
+	struct clients *clients; /* NULL when they are gone */
+	struct client *client;	 /* NULL when it is gone */
+	uint32_t id;		 /* the engine's number */
+	uint64_t serial;	 /* the clients' number, never used twice */
+	struct ipc_memory memory;
+	int shown_fd;	       /* the same memory, for reading */
+	uint64_t pinned_bytes; /* messages in it that clients have not read */
+};
+
+/* Memory that messages of a slow client were copied into. */
+struct chunk {
+	struct list link;
+	struct client *client;
+	uint64_t serial;
+	struct ipc_memory memory;
+	int shown_fd;  /* the same memory, for reading */
+	uint64_t used; /* bytes from the start */
+	uint32_t live; /* messages that the client has not read */
+	bool announced;
+};
+
+/* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds
+ * memory. */
+struct event {
+	struct list link;
+	struct list held; /* in its client's, while it holds a body */
+	struct ipc_event head;
+	struct body *body;   /* held, or NULL */
+	struct chunk *chunk; /* where it was or is being copied to, or NULL */
+	uint64_t chunk_offset;
+	uint64_t copied; /* bytes */
+	uint64_t queued_at_ms;
+	uint64_t end;	   /* position in the ring behind it; 0: it is not there yet */
+	bool by_reference; /* went into the ring with a body */
+	uint64_t at;	   /* bytes of data that are in the ring already */
+	uint64_t data_size;
+	uint8_t data[]; /* group and inline payload; or lists */
+};
+
+struct client {
+	struct list link;   /* in clients.all or clients.closed */
+	struct list active; /* in clients.active, or on its own */
+	struct list mute;   /* in clients.mute until it says hello */
+	uint64_t connected_at_ms;
+	struct clients *clients;
+	enum client_state state;
+	bool overdue;	  /* doomed because it said no hello */
+	const char *doom; /* why it will be closed; NULL: it will not */
+	const char *slow; /* why it is told nothing more; what it sent is still taken */
+	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
+	struct ucred cred;
+	uint32_t number; /* the engine's */
+	uint32_t serial; /* tells cookies of earlier clients with the same number from ours */
+	int request_fd, event_fd, side_fd;
+	bool request_watched, side_watched, event_watched;
+	struct ipc_memory shared;
+
+	/* sends */
+	uint64_t taken;
+	uint64_t completed;
+	uint32_t lent; /* messages whose memory the engine has */
+	bool stalled;  /* the engine had no room */
+	bool unread;   /* more in the ring than one turn takes */
+	bool hungry;   /* it has no send memory left, says it */
+	struct list regions;
+	uint64_t regions_size;
+	uint32_t regions_count;
+
+	/* the request that waits until the sends before it are taken */
+	bool asked;
+	struct ipc_request request;
+	uint64_t request_after; /* value of `taken` */
+
+	/* events */
+	struct ipc_event_writer writer;
+	struct list queue;
+	struct list in_ring;
+	uint64_t queued_bytes; /* of our memory */
+	uint64_t spilled_bytes;
+	struct list held;   /* events that hold a body, oldest first */
+	uint32_t ring_held; /* records that went into the ring with a body */
+	uint64_t ring_held_bytes;
+	uint64_t wake_at;
+	uint64_t moves;
+	bool side_full;	  /* an announcement waits for room in the side socket */
+	bool signal_full; /* a byte waits for room in the event socket */
+	struct list chunks;
+	uint64_t known[TRANSPORT_REGIONS_MAX / 64]; /* regions that were announced */
+};
+
+struct clients {
+	struct clients_config config;
+	struct clients_loop loop;
+	struct engine *engine;
+	char *run_dir;
+	int listener;
+	int spare_fd; /* given up for a moment to tell a client that there are no descriptors left */
+	struct list all;
+	struct list active;
+	struct list closed;
+	struct list mute; /* oldest first */
+	uint64_t mute_logged_at_ms;
+	uint32_t mute_unlogged; /* disconnected since then without a line of their own */
+	struct client *by_number[PG_CLIENTS_MAX];
+	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
+	uint32_t region_hint;
+	uint32_t serial;
+	uint64_t region_serial;
+	uint32_t connections, tools;
+	uint32_t pinned_slots;	      /* slots that clients keep */
+	uint64_t pinned_extent_bytes; /* extents likewise */
+	uint64_t pinned_send_bytes;   /* send memory likewise */
+	uint32_t hungry;	      /* clients that say they wait for send memory */
+	uint32_t pressed_regions;     /* send regions of which too much is kept */
+	uint64_t relieve_at_ms; /* when some kept body will have been waited for long enough */
+	struct clients_stats stats;
+};
+
+__attribute__((format(printf, 3, 4))) void clients_log(const struct clients *clients, int priority,
+						       const char *format, ...);
+
+/* clients.c */
+void client_doom(struct client *client, const char *reason);
+/* It does not read: its connection is cut, but what it has sent is taken first. */
+void client_doom_slow(struct client *client, const char *reason);
+/* No fault of its own: it is closed once what it sent is taken. */
+void client_end(struct client *client);
+void client_activate(struct client *client);
+uint64_t clients_now(const struct clients *clients);
+
+/* listen.c */
+int clients_listen(struct clients *clients);
+void clients_unlisten(struct clients *clients);
+
+/* hello.c */
+/* Answers the first packet; afterwards the client is open or doomed. */
+void client_hello(struct client *client, const struct ipc_request *request);
+/* Ends the connections whose first packet is overdue. */
+void clients_end_mute(struct clients *clients);
+uint64_t clients_mute_deadline_ms(const struct clients *clients);
+/* Says that a mute client was disconnected, but not for each of many. */
+void client_log_mute(const struct client *client);
+
+/* request.c */
+void client_request_ready(void *client, short revents);
+/* Carries out the waiting request if its turn has come. */
+void client_request_pump(struct client *client);
+/* Dooms the client when the packet cannot be sent: it has at most one answer to come. */
+void client_reply(struct client *client, enum ipc_kind kind, cs_error_t status, uint64_t value,
+		  const void *data, uint64_t data_size, const struct ipc_fds *fds);
+
+/* query.c: requests that only look */
+void client_query(struct client *client, const struct ipc_request *request);
+
+/* send.c */
+/* Gives the engine what it takes, a bounded number at a time. */
+void client_sends_pump(struct client *client);
+void client_set_hungry(struct client *client, bool hungry);
+/* Everything published so far, or -1 when the client claims the impossible (it is doomed then). */
+int64_t client_sends_published(struct client *client);
+
+/* region.c */
+void client_region_new(struct client *client, const struct ipc_request *request);
+void client_region_free(struct client *client, const struct ipc_request *request);
+struct region *client_region(const struct client *client, uint64_t serial);
+/* The client is going: its regions stay until the ring has let go of them. */
+void client_regions_close(struct client *client);
+/* Tells the client of memory that events will name, if it was not told before. 0; -EAGAIN: when the
+ * side socket has room; -ETOOMANYREFS: later; else it cannot be told. */
+int client_announce_chunk(struct client *client, struct chunk *chunk);
+int client_announce_region(struct client *client, const struct region *region);
+/* Sealed memory, and a second descriptor for those who may only read it. */
+int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd);
+
+/* event.c */
+struct event *client_event_new(struct client *client, enum ipc_event_kind kind, uint64_t data_size);
+void client_event_free(struct client *client, struct event *event);
+void client_event_queue(struct client *client, struct event *event);
+void client_events_close(struct client *client);
+
+/* ring.c */
+/* Sees what was read, writes what fits, wakes the program. */
+void client_events_pump(struct client *client);
+/* Lets go of everything that was read when ipc_events_look was called last. */
+void client_take_back(struct client *client);
+/* Decides when the client has to ring a bell. True when that point has passed already. */
+bool client_events_arm(struct client *client, bool urgent);
+void client_side_ready(void *client, short revents);
+
+/* hold.c: bodies that clients keep, and how many they may */
+void client_hold(struct client *client, struct event *event, struct body *body);
+/* Lets go of the body, keeps a copy that was made. */
+void client_let_go(struct client *client, struct event *event);
+/* Where this process sees the payload of a message event that holds a body. */
+const uint8_t *client_payload(const struct event *event);
+/* False: a small payload has to be copied at once. */
+bool client_may_hold(const struct client *client, const struct body *body);
+/* Too much of the memory that this body lies in is kept. */
+bool clients_pressed_by(const struct clients *clients, const struct body *body);
+bool clients_pressed(const struct clients *clients);
+/* It is time to know what was read: some message may be waiting for that memory. */
+bool clients_short(const struct clients *clients);
+
+/* relieve.c: copies what stands in the way of the ring */
+/* A bounded amount at a time. True: there is more to copy now. */
+bool clients_relieve(struct clients *clients);
+/* The connection is ended by us: what stands in its ring is saved for a program that lives on. */
+void client_move_all(struct client *client);
+
+/* spill.c: memory of a client's own, and what is in it */
+/* Copies a whole payload. False: there is no memory, and the client is doomed. */
+bool client_spill(struct client *client, struct event *event, const void *payload);
+/* Room for the payload of an event; its bytes are the caller's to copy. */
+bool client_spill_begin(struct client *client, struct event *event);
+void client_spill_done(struct client *client, struct event *event);
+void client_unspill(struct client *client, struct event *event);
+void client_chunks_close(struct client *client);
+
+#endif

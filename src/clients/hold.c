@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Clients keep bodies until they have read them, but never so many that the ring could run out of
+ * memory. Their share:
+ *
+ * slots     an eighth of all: the engine builds its own frames in a quarter
+ * extents   half
+ * send      half of each region, or for large messages half of what a client may have
+ *
+ * Bodies that several clients keep, or one keeps for several messages, count once. Beyond the share
+ * small payloads are copied at once, large ones after a while (relieve.c). */
+#include "clients/clients_int.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define SLOTS_SHARE   8
+#define EXTENTS_SHARE 2
+/* Large messages have regions of their own, where half of the region is never enough. */
+#define COMMON_REGION_MAX_BYTES (4u * 1024 * 1024)
+
+static uint32_t slots_max(const struct clients *clients)
+{
+	return clients->config.slab_config.slot_count / SLOTS_SHARE;
+}
+
+static uint64_t extents_max(const struct clients *clients)
+{
+	return clients->config.slab_config.extent_bytes / EXTENTS_SHARE;
+}
+
+static uint64_t region_max(const struct clients *clients, const struct region *region)
+{
+	return region->memory.size > COMMON_REGION_MAX_BYTES ? clients->config.send_max_bytes / 2
+							     : region->memory.size / 2;
+}
+
+static bool region_pressed(const struct clients *clients, const struct region *region)
+{
+	return region->pinned_bytes > region_max(clients, region);
+}
+
+bool client_may_hold(const struct client *client, const struct body *body)
+{
+	const struct clients *clients = client->clients;
+	const struct region *region;
+
+	if (body->holds[HOLD_CLIENT] > 0) {
+		return true;
+	}
+	switch (body->home) {
+	case BODY_SLOT:
+		return clients->pinned_slots < slots_max(clients);
+	case BODY_EXTENT:
+		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
+	case BODY_SEND:
+		region = clients->regions[body->region];
+		return region->pinned_bytes + body->size <= region_max(clients, region);
+	}
+	return false;
+}
+
+static void count_region(struct clients *clients, struct region *region, uint64_t bytes)
+{
+	bool before = region_pressed(clients, region);
+
+	clients->pinned_send_bytes += bytes;
+	region->pinned_bytes += bytes;
+	clients->pressed_regions += region_pressed(clients, region);
+	clients->pressed_regions -= before;
+}
+
+static void count(struct clients *clients, const struct body *body, bool more)
+{
+	uint64_t bytes = more ? body->size : 0 - body->size;
+
+	switch (body->home) {
+	case BODY_SLOT:
+		clients->pinned_slots += more ? 1u : 0u - 1u;
+		return;
+	case BODY_EXTENT:
+		clients->pinned_extent_bytes += bytes;
+		return;
+	case BODY_SEND:
+		count_region(clients, clients->regions[body->region], bytes);
+		return;
+	}
+}
+
+void client_hold(struct client *client, struct event *event, struct body *body)
+{
+	if (body->holds[HOLD_CLIENT] == 0) {
+		count(client->clients, body, true);
+	}
+	body_hold(body, HOLD_CLIENT);
+	event->body = body;
+	list_append(&client->held, &event->held);
+}
+
+void client_let_go(struct client *client, struct event *event)
+{
+	struct body *body = event->body;
+
+	if (!body) {
+		return;
+	}
+	event->body = NULL;
+	list_remove(&event->held);
+	if (body->holds[HOLD_CLIENT] == 1) {
+		count(client->clients, body, false);
+	}
+	body_drop(body, HOLD_CLIENT);
+}
+
+const uint8_t *client_payload(const struct event *event)
+{
+	const struct body *body = event->body;
+
+	check(event->head.offset >= body->offset &&
+	      event->head.length <= body->size - (event->head.offset - body->offset));
+	return body->bytes + (event->head.offset - body->offset);
+}
+
+static bool slots_pressed(const struct clients *clients)
+{
+	return clients->pinned_slots > slots_max(clients) / 4 * 3;
+}
+
+static bool extents_pressed(const struct clients *clients)
+{
+	return clients->pinned_extent_bytes > extents_max(clients);
+}
+
+/* Who says it has none left may be right although less than its share is kept: it may lie badly. */
+static bool send_pressed(const struct clients *clients, const struct region *region)
+{
+	return region_pressed(clients, region) || (region->client && region->client->hungry);
+}
+
+bool clients_pressed_by(const struct clients *clients, const struct body *body)
+{
+	switch (body->home) {
+	case BODY_SLOT:
+		return slots_pressed(clients);
+	case BODY_EXTENT:
+		return extents_pressed(clients);
+	case BODY_SEND:
+		return send_pressed(clients, clients->regions[body->region]);
+	}
+	return false;
+}
+
+bool clients_pressed(const struct clients *clients)
+{
+	return slots_pressed(clients) || extents_pressed(clients) || clients->pressed_regions > 0 ||
+	       clients->hungry > 0;
+}
+
+bool clients_short(const struct clients *clients)
+{
+	return clients->pinned_slots > slots_max(clients) / 2 ||
+	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
+	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
+}

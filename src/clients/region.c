@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Send memory: made for one client, which alone may write it; shown read-only to the clients that
+ * its messages go to. */
+#include "clients/clients_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define REGIONS_PER_CLIENT 64u
+
+struct region *client_region(const struct client *client, uint64_t serial)
+{
+	list_for_each(it, &client->regions) {
+		struct region *region = list_entry(it, struct region, link);
+
+		if (region->serial == serial) {
+			return region;
+		}
+	}
+	return NULL;
+}
+
+static void set_known(struct client *client, uint32_t id, bool known)
+{
+	uint64_t bit = 1ull << (id % 64);
+
+	if (known) {
+		client->known[id / 64] |= bit;
+	} else {
+		client->known[id / 64] &= ~bit;
+	}
+}
+
+static bool is_known(const struct client *client, uint32_t id)
+{
+	return client->known[id / 64] & (1ull << (id % 64));
+}
+
+/* Clients that have mapped it are told to let go of it. */
+static void tell_gone(struct clients *clients, uint32_t id, uint64_t serial)
+{
+	list_for_each(it, &clients->all) {
+		struct client *client = list_entry(it, struct client, link);
+		struct event *event;
+
+		if (client->state == CLIENT_CLOSED || !is_known(client, id)) {
+			continue;
+		}
+		set_known(client, id, false);
+		event = client_event_new(client, IPC_EVENT_GONE, 0);
+		if (event) {
+			event->head.region = serial;
+			client_event_queue(client, event);
+		}
+	}
+}
+
+/* From the engine, when the last message in the region is released. */
+static void region_freed(void *arg, uint32_t id)
+{
+	struct region *region = arg;
+
+	if (region->clients) {
+		region->clients->regions[id] = NULL;
+		tell_gone(region->clients, id, region->serial);
+	}
+	ipc_memory_free(&region->memory);
+	close(region->shown_fd);
+	free(region);
+}
+
+int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd)
+{
+	int err = ipc_memory_new(name, size, memory);
+
+	if (err) {
+		return err;
+	}
+	*shown_fd = ipc_memory_open_readonly(memory);
+	if (*shown_fd < 0) {
+		ipc_memory_free(memory);
+		return *shown_fd;
+	}
+	return 0;
+}
+
+static uint32_t free_id(struct clients *clients)
+{
+	for (uint32_t i = 1; i < TRANSPORT_REGIONS_MAX - 1; i++) {
+		uint32_t id = 1 + (clients->region_hint + i) % (TRANSPORT_REGIONS_MAX - 2);
+
+		if (!clients->regions[id]) {
+			clients->region_hint = id;
+			return id;
+		}
+	}
+	return 0;
+}
+
+static int add_to_engine(struct clients *clients, struct region *region)
+{
+	struct transport_region memory = {.base = region->memory.base,
+					  .size_bytes = region->memory.size,
+					  .fd = region->memory.fd,
+					  .remote_read = true};
+
+	region->id = free_id(clients);
+	return region->id == 0 ? -ENOSPC : engine_region_add(clients->engine, region->id, &memory);
+}
+
+static int region_new(struct client *client, uint64_t size, struct region **out)
+{
+	struct clients *clients = client->clients;
+	struct region *region = calloc(1, sizeof(*region));
+	int err;
+
+	if (!region) {
+		return -ENOMEM;
+	}
+	err = clients_memory_new("coronet-send", size, &region->memory, &region->shown_fd);
+	if (err) {
+		free(region);
+		return err;
+	}
+	err = add_to_engine(clients, region);
+	if (err) {
+		ipc_memory_free(&region->memory);
+		close(region->shown_fd);
+		free(region);
+		return err;
+	}
+	region->clients = clients;
+	region->client = client;
+	region->serial = ++clients->region_serial;
+	clients->regions[region->id] = region;
+	list_append(&client->regions, &region->link);
+	client->regions_size += region->memory.size;
+	client->regions_count++;
+	*out = region;
+	return 0;
+}
+
+static cs_error_t check_limits(const struct client *client, uint64_t size)
+{
+	uint64_t max = client->clients->config.send_max_bytes;
+
+	if (size == 0 || size > max) {
+		return CS_ERR_TOO_BIG;
+	}
+	return size > max - client->regions_size || client->regions_count >= REGIONS_PER_CLIENT
+		       ? CS_ERR_TRY_AGAIN
+		       : CS_OK;
+}
+
+void client_region_new(struct client *client, const struct ipc_request *request)
+{
+	uint64_t size = request->value;
+	cs_error_t status = check_limits(client, size);
+	struct region *region = NULL;
+	struct ipc_fds fds = {.count = 1};
+	int err;
+
+	if (status == CS_OK) {
+		err = region_new(client, size, &region);
+		if (err) {
+			clients_log(client->clients, LOG_ERR,
+				    "no send memory of %llu bytes for client pid %d: %s",
+				    (unsigned long long)size, client->cred.pid, strerror(-err));
+			status = CS_ERR_NO_MEMORY;
+		}
+	}
+	if (status != CS_OK) {
+		client_reply(client, IPC_REGION_NEW, status, 0, NULL, 0, NULL);
+		return;
+	}
+	fds.fd[0] = region->memory.fd;
+	client_reply(client, IPC_REGION_NEW, CS_OK, region->serial, NULL, 0, &fds);
+}
+
+static void let_go(struct region *region)
+{
+	struct client *client = region->client;
+
+	list_remove(&region->link);
+	client->regions_size -= region->memory.size;
+	client->regions_count--;
+	region->client = NULL;
+	engine_region_remove(client->clients->engine, region->id, region_freed, region);
+}
+
+void client_region_free(struct client *client, const struct ipc_request *request)
+{
+	struct region *region = client_region(client, request->value);
+
+	if (region) {
+		let_go(region);
+	} else {
+		client_doom(client, "it gives back memory that is not its own");
+	}
+}
+
+void client_regions_close(struct client *client)
+{
+	while (!list_empty(&client->regions)) {
+		let_go(list_entry(client->regions.next, struct region, link));
+	}
+}
+
+static int announce(struct client *client, uint64_t serial, uint64_t size, int fd)
+{
+	struct ipc_side announced = {.region = serial, .size = size};
+	struct ipc_fds fds = {.count = 1, .fd = {fd}};
+
+	return ipc_send_packet(client->side_fd, &announced, sizeof(announced), NULL, 0, &fds,
+			       MSG_DONTWAIT);
+}
+
+int client_announce_region(struct client *client, const struct region *region)
+{
+	int err = 0;
+
+	if (!is_known(client, region->id)) {
+		err = announce(client, region->serial, region->memory.size, region->shown_fd);
+		if (!err) {
+			set_known(client, region->id, true);
+		}
+	}
+	return err;
+}
+
+int client_announce_chunk(struct client *client, struct chunk *chunk)
+{
+	int err = 0;
+
+	if (!chunk->announced) {
+		err = announce(client, chunk->serial, chunk->memory.size, chunk->shown_fd);
+		chunk->announced = err == 0;
+	}
+	return err;
+}

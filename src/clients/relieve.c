@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Relief: bodies that clients have kept for long are copied into memory of their own when the
+ * ring needs the place. A large message is copied slice by slice, so that the ring is never held
+ * up for it.
+ *
+ * Whoever reads within the grace time gets its message without a copy; whoever does not makes the
+ * senders wait for that long, once per message, and no longer. */
+#include "clients/clients_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define GRACE_MS       100u
+#define SLICE_BYTES    (1024u * 1024)
+#define PER_TURN_BYTES (2u * 1024 * 1024)
+
+/* Copies at most `budget` bytes. Returns how many. */
+static uint64_t copy_slice(const struct event *event, uint64_t budget)
+{
+	uint64_t left = event->head.length - event->copied;
+	uint64_t size = left < SLICE_BYTES ? left : SLICE_BYTES;
+
+	size = size < budget ? size : budget;
+	memcpy((uint8_t *)event->chunk->memory.base + event->chunk_offset + event->copied,
+	       client_payload(event) + event->copied, size);
+	return size;
+}
+
+/* The record stands in the ring already: the client is told where its payload is now. */
+static int tell_moved(struct client *client, const struct event *event)
+{
+	struct ipc_side moved = {
+		.region = event->chunk->serial, .end = event->end, .offset = event->chunk_offset};
+	int err = client_announce_chunk(client, event->chunk);
+
+	if (!err) {
+		err = ipc_send_packet(client->side_fd, &moved, sizeof(moved), NULL, 0, NULL,
+				      MSG_DONTWAIT);
+	}
+	if (!err) {
+		ipc_exchange(&ipc_indexes(client->shared.base)->events_moved, ++client->moves);
+	}
+	return err;
+}
+
+static int finish(struct client *client, struct event *event)
+{
+	int err = event->end > 0 ? tell_moved(client, event) : 0;
+
+	if (!err) {
+		client_spill_done(client, event);
+	}
+	return err;
+}
+
+/* Returns what it cost of the budget; 0 when it cannot go on now. */
+static uint64_t move_event(struct client *client, struct event *event, uint64_t budget)
+{
+	uint64_t copied;
+	int err;
+
+	if (!event->chunk && !client_spill_begin(client, event)) {
+		return 0;
+	}
+	copied = copy_slice(event, budget);
+	event->copied += copied;
+	if (event->copied < event->head.length) {
+		return copied;
+	}
+	err = finish(client, event);
+	if (err && err != -EAGAIN && err != -ETOOMANYREFS) {
+		client_doom(client, "memory cannot be shown to it");
+	}
+	return err ? 0 : copied + 1;
+}
+
+static struct event *next_in_the_way(const struct client *client)
+{
+	list_for_each(it, &client->held) {
+		struct event *event = list_entry(it, struct event, held);
+
+		if (clients_pressed_by(client->clients, event->body)) {
+			return event;
+		}
+	}
+	return NULL;
+}
+
+/* False when the budget is spent. */
+static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
+{
+	struct clients *clients = client->clients;
+	uint64_t copied = 1;
+
+	while (copied > 0 && *budget > 0 && !client->doom && !client->slow && !client->hung_up) {
+		struct event *event = next_in_the_way(client);
+
+		if (!event) {
+			break;
+		}
+		if (now_ms < event->queued_at_ms + GRACE_MS) {
+			if (event->queued_at_ms + GRACE_MS < clients->relieve_at_ms) {
+				clients->relieve_at_ms = event->queued_at_ms + GRACE_MS;
+			}
+			break;
+		}
+		copied = move_event(client, event, *budget);
+		*budget -= copied < *budget ? copied : *budget;
+	}
+	return *budget > 0;
+}
+
+bool clients_relieve(struct clients *clients)
+{
+	uint64_t budget = PER_TURN_BYTES;
+	uint64_t now_ms;
+
+	clients->relieve_at_ms = UINT64_MAX;
+	if (!clients_pressed(clients)) {
+		return false;
+	}
+	now_ms = clients_now(clients);
+	list_for_each(it, &clients->active) {
+		if (!relieve(list_entry(it, struct client, active), now_ms, &budget)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* In one go: there is no later. What does not fit the side socket is lost, and the client knows
+ * it. */
+void client_move_all(struct client *client)
+{
+	if (ipc_events_look(&client->writer)) {
+		client_take_back(client);
+	}
+	list_for_each_safe(it, after, &client->in_ring)
+	{
+		struct event *event = list_entry(it, struct event, link);
+
+		while (event->body && move_event(client, event, UINT64_MAX) > 0) {
+		}
+	}
+	ipc_exchange(&ipc_indexes(client->shared.base)->events_moved, IPC_MOVED_END);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Events from the queue into the ring, and what was read out of it again.
+ *
+ * Only so many bodies come into the ring of one client: moving one away from there takes a packet
+ * in the side socket, which a client that sleeps does not empty. */
+#include "clients/clients_int.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#define RING_HELD_MAX	    128u
+#define RING_HELD_MAX_BYTES (8u * 1024 * 1024)
+
+enum push {
+	PUSHED,
+	PUSH_LATER
+};
+
+static void side_ready(void *arg, short revents);
+
+static void watch_side(struct client *client, short events)
+{
+	struct clients_loop *loop = &client->clients->loop;
+
+	loop->mod(loop->ctx, client->side_fd, events, side_ready, client);
+}
+
+/* PUSH_LATER also when the client is doomed. */
+static enum push announced(struct client *client, int err)
+{
+	if (!err) {
+		return PUSHED;
+	}
+	if (err == -EAGAIN) {
+		client->side_full = true;
+		watch_side(client, POLLIN | POLLOUT);
+	} else if (err != -EPIPE && err != -ECONNRESET && err != -ETOOMANYREFS) {
+		client_doom(client, "memory cannot be shown to it");
+	}
+	return PUSH_LATER;
+}
+
+static enum push announce_body(struct client *client, struct event *event)
+{
+	const struct region *region;
+
+	if (event->body->home != BODY_SEND) {
+		event->head.region = IPC_REGION_SLAB;
+		return PUSHED;
+	}
+	region = client->clients->regions[event->body->region];
+	event->head.region = region->serial;
+	return announced(client, client_announce_region(client, region));
+}
+
+static bool may_stand_in_ring(const struct client *client, const struct event *event)
+{
+	return client->ring_held == 0 ||
+	       (client->ring_held < RING_HELD_MAX &&
+		client->ring_held_bytes + event->head.length <= RING_HELD_MAX_BYTES);
+}
+
+static enum push push_message(struct client *client, struct event *event)
+{
+	enum push result = PUSHED;
+
+	event->head.data_size = (uint32_t)event->data_size;
+	if (!ipc_events_room(&client->writer, event->head.data_size)) {
+		return PUSH_LATER;
+	}
+	if (event->body) {
+		result = may_stand_in_ring(client, event) ? announce_body(client, event)
+							  : PUSH_LATER;
+	} else if (event->chunk) {
+		result = announced(client, client_announce_chunk(client, event->chunk));
+	}
+	if (result == PUSHED) {
+		ipc_events_write(&client->writer, &event->head, event->data);
+	}
+	return result;
+}
+
+static enum push push_parts(struct client *client, struct event *event)
+{
+	event->head.length = event->data_size;
+	while (event->at < event->data_size) {
+		uint64_t left = event->data_size - event->at;
+
+		event->head.offset = event->at;
+		event->head.data_size =
+			left < IPC_EVENT_DATA_MAX ? (uint32_t)left : IPC_EVENT_DATA_MAX;
+		if (!ipc_events_write(&client->writer, &event->head, event->data + event->at)) {
+			return PUSH_LATER;
+		}
+		event->at += event->head.data_size;
+	}
+	return PUSHED;
+}
+
+static enum push push(struct client *client, struct event *event)
+{
+	switch ((enum ipc_event_kind)event->head.kind) {
+	case IPC_EVENT_CONFCHG:
+	case IPC_EVENT_TOTEM:
+		return push_parts(client, event);
+	case IPC_EVENT_MESSAGE:
+	case IPC_EVENT_INLINE:
+	case IPC_EVENT_GONE:
+	case IPC_EVENT_PAD:
+		break;
+	}
+	return push_message(client, event);
+}
+
+static void pushed(struct client *client, struct event *event)
+{
+	list_remove(&event->link);
+	client->queued_bytes -= sizeof(*event) + event->data_size;
+	event->end = client->writer.written;
+	if (event->body) {
+		event->by_reference = true;
+		client->ring_held++;
+		client->ring_held_bytes += event->head.length;
+	}
+	if (event->body || event->chunk) {
+		list_append(&client->in_ring, &event->link);
+	} else {
+		client_event_free(client, event);
+	}
+}
+
+static void event_ready(void *arg, short revents);
+
+/* One byte while the program has something to read; it takes the byte away when it has read
+ * everything. */
+static void signal_program(struct client *client)
+{
+	struct clients_loop *loop = &client->clients->loop;
+	ssize_t sent = send(client->event_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent < 0 && errno == EAGAIN && !client->event_watched) {
+		client->event_watched =
+			!loop->add(loop->ctx, client->event_fd, POLLOUT, event_ready, client);
+	}
+}
+
+static void event_ready(void *arg, short revents)
+{
+	struct client *client = arg;
+
+	(void)revents;
+	client->clients->loop.del(client->clients->loop.ctx, client->event_fd);
+	client->event_watched = false;
+	signal_program(client);
+}
+
+static void wake_program(struct client *client)
+{
+	struct ipc_line *signalled = &ipc_indexes(client->shared.base)->events_signalled;
+
+	if (!ipc_load_ordered(signalled) && !ipc_exchange(signalled, 1)) {
+		signal_program(client);
+	}
+}
+
+/* News that nobody waits for do not wake the program: they are read with the next event. */
+static void push_queue(struct client *client)
+{
+	bool wake = false;
+
+	while (!list_empty(&client->queue) && !client->side_full && !client->doom) {
+		struct event *event = list_entry(client->queue.next, struct event, link);
+		uint64_t at = event->at;
+		bool silent = event->head.kind == IPC_EVENT_GONE;
+		enum push result = push(client, event);
+
+		wake = wake || event->at > at || (result == PUSHED && !silent);
+		if (result == PUSH_LATER) {
+			break;
+		}
+		pushed(client, event);
+	}
+	if (wake) {
+		wake_program(client);
+	}
+}
+
+void client_take_back(struct client *client)
+{
+	while (!list_empty(&client->in_ring)) {
+		struct event *event = list_entry(client->in_ring.next, struct event, link);
+
+		if (event->end > client->writer.consumed) {
+			return;
+		}
+		if (event->by_reference) {
+			client->ring_held--;
+			client->ring_held_bytes -= event->head.length;
+		}
+		client_event_free(client, event);
+	}
+}
+
+void client_events_pump(struct client *client)
+{
+	if (client->hung_up || client->doom || client->slow) {
+		return;
+	}
+	if (!ipc_events_look(&client->writer)) {
+		client_doom(client, "its event ring has an impossible index");
+		return;
+	}
+	client_take_back(client);
+	push_queue(client);
+	if (!list_empty(&client->in_ring) || !list_empty(&client->queue)) {
+		client_activate(client);
+	}
+}
+
+/* With events waiting outside the ring, half of what is in it is a good moment; when memory is
+ * short, the next thing that frees some. */
+static uint64_t wake_point(const struct client *client, bool urgent)
+{
+	const struct event *first;
+
+	if (urgent && !list_empty(&client->in_ring)) {
+		first = list_entry(client->in_ring.next, struct event, link);
+		return first->end;
+	}
+	if (!list_empty(&client->queue)) {
+		return client->writer.consumed +
+		       (client->writer.written - client->writer.consumed + 1) / 2;
+	}
+	return UINT64_MAX;
+}
+
+bool client_events_arm(struct client *client, bool urgent)
+{
+	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
+	uint64_t point = wake_point(client, urgent);
+
+	if (point != client->wake_at) {
+		client->wake_at = point;
+		ipc_exchange(&indexes->events_wake_at, point);
+	}
+	return point != UINT64_MAX && ipc_load_ordered(&indexes->events_consumed) >= point;
+}
+
+static void side_ready(void *arg, short revents)
+{
+	struct client *client = arg;
+	char bell[64];
+
+	if (revents & POLLOUT) {
+		client->side_full = false;
+		watch_side(client, POLLIN);
+	}
+	for (int i = 0; i < 16 && recv(client->side_fd, bell, sizeof(bell), MSG_DONTWAIT) > 0;
+	     i++) {
+	}
+	if (revents & (POLLHUP | POLLERR)) {
+		client_end(client);
+		return;
+	}
+	client_events_pump(client);
+	client_sends_pump(client);
+	client_activate(client);
+}
+
+void client_side_ready(void *client, short revents)
+{
+	side_ready(client, revents);
+}

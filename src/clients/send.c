@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Messages on their way from a client's ring to the engine, and their memory on its way back.
+ * Everything in the ring is hostile: one copy is made, and the copy is checked. */
+#include "clients/clients_int.h"
+
+#include <string.h>
+
+#define SENDS_PER_TURN 128
+
+int64_t client_sends_published(struct client *client)
+{
+	uint64_t published = ipc_load_ordered(&ipc_indexes(client->shared.base)->sends_published);
+
+	if (published < client->taken || published - client->taken > IPC_SENDS) {
+		client_doom(client, "its send ring has an impossible index");
+		return -1;
+	}
+	return (int64_t)published;
+}
+
+static const char *check_message(const struct client *client, const struct ipc_send *message,
+				 const struct region **region)
+{
+	*region = NULL;
+	if (message->guarantee != FRAME_UNORDERED && message->guarantee != FRAME_AGREED &&
+	    message->guarantee != FRAME_SAFE) {
+		return "it sends with an unknown guarantee";
+	}
+	if (message->size == 0) {
+		return NULL;
+	}
+	*region = client_region(client, message->region);
+	if (!*region) {
+		return "it sends from memory that is not its own";
+	}
+	if (message->size > MESSAGE_SIZE_MAX || message->offset > (*region)->memory.size ||
+	    message->size > (*region)->memory.size - message->offset) {
+		return "it sends what is not inside its memory";
+	}
+	return client->lent >= IPC_COMPLETIONS ? "it has too many messages under way" : NULL;
+}
+
+static uint64_t cookie_of(const struct client *client, uint32_t token)
+{
+	return (uint64_t)client->serial << 32 | token;
+}
+
+static void give_back(struct client *client, uint32_t token)
+{
+	*ipc_completion_at(client->shared.base, client->completed++) = token;
+	ipc_store(&ipc_indexes(client->shared.base)->completions_published, client->completed);
+}
+
+/* May run inside engine_mcast of the same message, and long after the client is gone. */
+void clients_sent(struct clients *clients, uint32_t number, uint64_t cookie)
+{
+	struct client *client = clients ? clients->by_number[number] : NULL;
+
+	if (client && client->serial == cookie >> 32) {
+		client->lent--;
+		give_back(client, (uint32_t)cookie);
+	}
+}
+
+static cs_error_t submit(struct client *client, const struct ipc_send *message,
+			 const struct region *region)
+{
+	struct clients *clients = client->clients;
+	cs_error_t status;
+
+	client->lent += region != NULL;
+	status = engine_mcast(clients->engine, client->number,
+			      (enum frame_guarantee)message->guarantee, region ? region->id : 0,
+			      region ? message->offset : 0, message->size,
+			      cookie_of(client, message->token), clients_now(clients));
+	if (status != CS_OK) {
+		client->lent -= region != NULL;
+	}
+	return status;
+}
+
+/* False: no further message now. A message that came too late, when the membership had ended, is
+ * dropped. */
+static bool take_one(struct client *client)
+{
+	struct ipc_send message;
+	const struct region *region;
+	const char *reason;
+	cs_error_t status;
+
+	memcpy(&message, ipc_send_at(client->shared.base, client->taken), sizeof(message));
+	reason = check_message(client, &message, &region);
+	if (reason) {
+		client_doom(client, reason);
+		return false;
+	}
+	status = submit(client, &message, region);
+	if (status == CS_ERR_TRY_AGAIN) {
+		client->stalled = true;
+		return false;
+	}
+	client->taken++;
+	if (status == CS_ERR_NOT_EXIST) {
+		if (region) {
+			give_back(client, message.token);
+		}
+	} else if (status != CS_OK) {
+		client_doom(client, "the engine refuses its message");
+	}
+	return !client->doom;
+}
+
+/* Having said that we sleep, we look once more: whoever published before that did not ring. */
+static void sleep_or_not(struct client *client)
+{
+	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
+
+	ipc_exchange(&indexes->sends_asleep, 1);
+	if (ipc_load_ordered(&indexes->sends_published) != client->taken) {
+		ipc_exchange(&indexes->sends_asleep, 0);
+		client->unread = true;
+	}
+}
+
+void client_set_hungry(struct client *client, bool hungry)
+{
+	client->clients->hungry += hungry;
+	client->clients->hungry -= client->hungry;
+	client->hungry = hungry;
+}
+
+void client_sends_pump(struct client *client)
+{
+	int64_t published = client->doom ? -1 : client_sends_published(client);
+	int budget = SENDS_PER_TURN;
+
+	client_set_hungry(client, ipc_load(&ipc_indexes(client->shared.base)->sends_hungry) != 0);
+	if (published < 0 || (client->stalled && !engine_may_send(client->clients->engine))) {
+		return;
+	}
+	client->stalled = false;
+	client->unread = false;
+	while (client->taken < (uint64_t)published && budget-- > 0 && take_one(client)) {
+	}
+	ipc_store(&ipc_indexes(client->shared.base)->sends_taken, client->taken);
+	if (client->doom || client->stalled) {
+		client_activate(client);
+	} else if (client->taken < (uint64_t)published) {
+		client->unread = true;
+	} else {
+		sleep_or_not(client);
+	}
+	if (client->unread) {
+		client_activate(client);
+	}
+}
