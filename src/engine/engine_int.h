@@ -17,7 +17,7 @@
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
 #define MISMATCHES_KEPT	  8
-#define MISMATCHES_MAX	  3 /* then the payload is taken as it came: the ring must move */
+#define MISMATCHES_MAX	  3 /* then reading the payload is no progress any more */
 #define READS_MAX	  8 /* READs under way at a time */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
@@ -42,7 +42,8 @@ struct frame {
 	uint32_t piece_count;
 	struct piece pieces[PIECES_MAX];
 	struct body *payload; /* announced: where it is; NULL while it is pulled */
-	uint32_t digest;      /* announced: CRC32C of the payload, never 0 */
+	uint32_t digest;      /* announced: CRC32C of the payload; 0: changed after sending */
+	bool announced;	      /* at least once */
 	uint32_t meta_size;
 	uint8_t meta[ANNOUNCE_META_MAX];
 	uint64_t early; /* entries delivered ahead of their place */

@@ -94,7 +94,7 @@ uint32_t engine_digest(const struct body *body)
 	return digest ? digest : 1;
 }
 
-static struct mismatch *mismatch_of(struct engine *engine, const struct frame_info *info)
+static struct mismatch *mismatch_find(struct engine *engine, const struct frame_info *info)
 {
 	struct mismatch *mismatch;
 
@@ -104,30 +104,44 @@ static struct mismatch *mismatch_of(struct engine *engine, const struct frame_in
 			return mismatch;
 		}
 	}
-	mismatch = &engine->mismatches[engine->next_mismatch++ % MISMATCHES_KEPT];
-	*mismatch = (struct mismatch){.ring = info->ring, .seq = info->seq};
-	return mismatch;
+	return NULL;
+}
+
+static uint32_t note_mismatch(struct engine *engine, const struct frame_info *info)
+{
+	struct mismatch *mismatch = mismatch_find(engine, info);
+
+	if (!mismatch) {
+		mismatch = &engine->mismatches[engine->next_mismatch++ % MISMATCHES_KEPT];
+		*mismatch = (struct mismatch){.ring = info->ring, .seq = info->seq};
+	}
+	return ++mismatch->count;
 }
 
 /* Linux 6.1's soft-RoCE completes a READ as successful when it gives its connection up in the
- * middle of it, and a faulty program may write into what it has sent. The first is cured by another
- * READ; the second must not stop the ring. */
+ * middle of it. What does not match is never taken: the ring asks for it again, and a sender that
+ * finds that its own program has changed the payload announces it without a digest (send.c). */
 static bool acceptable(struct engine *engine, const struct pull *pull)
 {
-	struct mismatch *mismatch;
-
 	if (pull->announce.digest == 0 || engine_digest(pull->into) == pull->announce.digest) {
 		return true;
 	}
-	mismatch = mismatch_of(engine, &pull->info);
-	mismatch->count++;
 	engine->stats.pull_mismatches++;
 	engine_log(engine, LOG_WARNING,
-		   "a payload of %llu bytes read from node %u is not what was announced: %s",
+		   "a payload of %llu bytes read from node %u is not what was announced (%u times "
+		   "now): it is read again",
 		   (unsigned long long)pull->announce.size, pull->node,
-		   mismatch->count < MISMATCHES_MAX ? "reading it again"
-						    : "taken as it is, after several attempts");
-	return mismatch->count >= MISMATCHES_MAX;
+		   note_mismatch(engine, &pull->info));
+	return false;
+}
+
+/* A payload that never comes right is no progress, however often it is read: the ring then excludes
+ * a member that does not receive. */
+static bool makes_progress(struct engine *engine, const struct pull *pull)
+{
+	const struct mismatch *mismatch = mismatch_find(engine, &pull->info);
+
+	return !mismatch || mismatch->count < MISMATCHES_MAX;
 }
 
 static void complete(struct engine *engine, struct pull *pull)
@@ -262,7 +276,7 @@ void engine_pull_read_done(struct engine *engine, const struct transport_event *
 	engine->reading--;
 	if (event->status != 0) {
 		pull->failed = true;
-	} else {
+	} else if (makes_progress(engine, pull)) {
 		engine_ring_event(engine, &progress);
 	}
 	settle(engine, pull);

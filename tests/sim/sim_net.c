@@ -817,6 +817,7 @@ static int read_now(struct transport *t, const struct read *read)
 	struct transport *peer = t->sim->net->nodes[read->node];
 	uint32_t id = (uint32_t)(read->key >> 32);
 	const struct transport_region *from;
+	uint8_t *into;
 
 	if (id >= TRANSPORT_REGIONS_MAX || peer->generation[id] != (read->key & 0xffffffff)) {
 		return -EACCES;
@@ -826,8 +827,12 @@ static int read_now(struct transport *t, const struct read *read)
 	    read->into.size_bytes > from->size_bytes - read->offset) {
 		return -EACCES;
 	}
-	memcpy((uint8_t *)t->regions[read->into.region].base + read->into.offset,
-	       (uint8_t *)from->base + read->offset, read->into.size_bytes);
+	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
+	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
+	/* Some adapters say that a READ is complete when it is not. */
+	if (!t->sim->calm && sim_chance(t->sim, 2)) {
+		into[sim_below(t->sim, read->into.size_bytes)] ^= 1;
+	}
 	return 0;
 }
 
