@@ -159,7 +159,10 @@ struct transport_ops {
 	 */
 	int (*send_control)(struct transport *t, uint32_t node, const void *bytes,
 			    size_t size_bytes);
-	/* Lends the pieces (1..FRAME_SEGS_MAX, together 1..slot_size_bytes) until SENT or FAILED
+	/* Pieces that send_frame takes: FRAME_SEGS_MIN..FRAME_SEGS_MAX. Constant for the
+	 * transport's life. */
+	int (*segs_max)(const struct transport *t);
+	/* Lends the pieces (1..segs_max, together 1..slot_size_bytes) until SENT or FAILED
 	 * with this cookie and node.
 	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE, -EINVAL (a piece outside its
 	 *  region).

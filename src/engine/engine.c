@@ -75,6 +75,12 @@ static bool config_valid(const struct engine_config *config)
 	       config->copy_size_bytes <= config->eager_size_bytes;
 }
 
+static uint32_t pieces_max(int segs_max)
+{
+	check(segs_max >= FRAME_SEGS_MIN && segs_max <= FRAME_SEGS_MAX);
+	return ((uint32_t)segs_max - 2) / 2;
+}
+
 int engine_new(const struct engine_config *config, const struct engine_host *host,
 	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
 	       struct engine **out)
@@ -88,6 +94,7 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		engine->ops = ops;
 		engine->transport = transport;
 		engine->slab = slab;
+		engine->pieces_max = pieces_max(ops->segs_max(transport));
 		list_init(&engine->ready);
 		list_init(&engine->queued);
 		list_init(&engine->held_frames);

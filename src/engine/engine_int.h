@@ -11,8 +11,8 @@
 #include "base/list.h"
 #include "engine/engine.h"
 
-#define PIECES_MAX	  7    /* header cell + 8 runs + 7 pieces = FRAME_SEGS_MAX */
-#define ANNOUNCE_META_MAX 152  /* fits PG_META_MAX */
+#define PIECES_MAX	  ((FRAME_SEGS_MAX - 2) / 2) /* a header, and runs around them */
+#define ANNOUNCE_META_MAX 152			     /* fits PG_META_MAX */
 #define HEADER_CELL_BYTES 256u /* frame header + entry header + meta + announcement */
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
@@ -105,6 +105,7 @@ struct engine {
 	struct transport *transport;
 	struct slab *slab;
 	uint64_t slab_key;
+	uint32_t pieces_max; /* what the transport gathers; at most PIECES_MAX */
 	struct totem *totem;
 	struct pg *pg;
 	uint64_t now_ms;

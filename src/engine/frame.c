@@ -148,7 +148,7 @@ bool frame_fits(const struct frame *frame, uint32_t meta_size, uint64_t payload_
 	uint64_t size = frame->size + frame_entry_size(meta_size, payload_size);
 
 	return size <= frame->engine->config.slab.slot_size_bytes &&
-	       (!external || frame->piece_count < PIECES_MAX);
+	       (!external || frame->piece_count < frame->engine->pieces_max);
 }
 
 static void append_bytes(struct frame *frame, const void *bytes, uint32_t size)

@@ -786,6 +786,12 @@ static int net_send_control(struct transport *t, uint32_t node, const void *byte
 	return 0;
 }
 
+/* Each node's adapter gathers another number of pieces. */
+static int net_segs_max(const struct transport *t)
+{
+	return FRAME_SEGS_MIN + (int)(t->node * 5 % (FRAME_SEGS_MAX - FRAME_SEGS_MIN + 1));
+}
+
 static int net_send_frame(struct transport *t, uint32_t node, const struct transport_seg *segs,
 			  int count, uint64_t cookie)
 {
@@ -797,6 +803,9 @@ static int net_send_frame(struct transport *t, uint32_t node, const struct trans
 	if (channel_of(t->sim, t->node, node, BULK)->count >= t->config.bulk_depth) {
 		return -ENOBUFS;
 	}
+	if (count > net_segs_max(t)) {
+		sim_fail(t->sim, "frame in %d pieces", count);
+	}
 	item = calloc(1, sizeof(*item));
 	item->seg_count = count;
 	item->cookie = cookie;
@@ -804,7 +813,7 @@ static int net_send_frame(struct transport *t, uint32_t node, const struct trans
 		item->segs[i] = segs[i];
 		item->size += segs[i].size_bytes;
 	}
-	if (count > FRAME_SEGS_MAX || item->size > t->config.slot_size_bytes) {
+	if (item->size > t->config.slot_size_bytes) {
 		sim_fail(t->sim, "frame of %u bytes in %d pieces", item->size, count);
 	}
 	put_under_way(t->sim, t->node, node, BULK, item);
@@ -925,6 +934,7 @@ const struct transport_ops transport_simulated = {
 	.peer_remove = net_peer_remove,
 	.peer_fence = net_peer_fence,
 	.send_control = net_send_control,
+	.segs_max = net_segs_max,
 	.send_frame = net_send_frame,
 	.read = net_read,
 	.device = net_device,

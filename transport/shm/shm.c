@@ -283,6 +283,12 @@ static int read_start(struct transport *t, uint32_t node, uint64_t key, uint64_t
 	return result;
 }
 
+static int segs_max(const struct transport *t)
+{
+	(void)t;
+	return FRAME_SEGS_MAX;
+}
+
 static const char *device(const struct transport *t)
 {
 	return t->device;
@@ -313,6 +319,7 @@ const struct transport_ops transport_shm = {
 	.peer_remove = peer_remove,
 	.peer_fence = peer_fence,
 	.send_control = send_control,
+	.segs_max = segs_max,
 	.send_frame = send_frame,
 	.read = read_start,
 	.device = device,

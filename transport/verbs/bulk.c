@@ -98,7 +98,7 @@ int verbs_bulk_send(struct verbs_peer *peer, const struct transport_seg *segs, i
 	if (!verbs_peer_usable(peer)) {
 		return -ENOTCONN;
 	}
-	if (count < 1 || count > FRAME_SEGS_MAX) {
+	if (count < 1 || count > t->segs_max) {
 		return -EMSGSIZE;
 	}
 	if (fifo->count == fifo->depth) {

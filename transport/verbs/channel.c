@@ -93,7 +93,7 @@ static struct ibv_qp_init_attr qp_attributes(const struct verbs_channel *channel
 		.cap =
 			{
 				.max_send_wr = channel->sq_depth,
-				.max_send_sge = control ? 1 : FRAME_SEGS_MAX,
+				.max_send_sge = control ? 1 : (uint32_t)t->segs_max,
 				.max_inline_data = control ? CONTROL_INLINE : 0,
 			},
 	};

@@ -104,11 +104,12 @@ static int device_check(struct transport *t)
 		verbs_log(t, LOG_ERR, "%s has no RDMA READ", name);
 		return -ENODEV;
 	}
-	if (t->attr.max_sge < FRAME_SEGS_MAX) {
+	if (t->attr.max_sge < FRAME_SEGS_MIN) {
 		verbs_log(t, LOG_ERR, "%s gathers only %d pieces, %d are needed", name,
-			  t->attr.max_sge, FRAME_SEGS_MAX);
+			  t->attr.max_sge, FRAME_SEGS_MIN);
 		return -ENODEV;
 	}
+	t->segs_max = t->attr.max_sge < FRAME_SEGS_MAX ? t->attr.max_sge : FRAME_SEGS_MAX;
 	return 0;
 }
 

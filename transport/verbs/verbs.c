@@ -266,6 +266,11 @@ static int verbs_read(struct transport *t, uint32_t node, uint64_t key, uint64_t
 	return peer ? verbs_bulk_read(peer, key, remote_offset, into, cookie) : -ENOTCONN;
 }
 
+static int verbs_segs_max(const struct transport *t)
+{
+	return t->segs_max;
+}
+
 static const char *verbs_device(const struct transport *t)
 {
 	return t->device_text;
@@ -307,6 +312,7 @@ const struct transport_ops transport_verbs = {
 	.peer_remove = verbs_peer_remove,
 	.peer_fence = verbs_peer_fence,
 	.send_control = verbs_send_control,
+	.segs_max = verbs_segs_max,
 	.send_frame = verbs_send_frame,
 	.read = verbs_read,
 	.device = verbs_device,

@@ -211,6 +211,7 @@ struct transport {
 	struct ibv_context *verbs;
 	struct ibv_pd *pd;
 	struct ibv_device_attr attr;
+	int segs_max; /* of a frame */
 	struct verbs_cq control_cq, bulk_cq;
 	struct ibv_srq *control_srq, *bulk_srq;
 	uint32_t bulk_sq_depth;

@@ -32,6 +32,14 @@ void fake_frame(uint32_t node, const void *bytes, uint32_t size)
 	fake_event(&event);
 }
 
+int fake_segs_max = FRAME_SEGS_MAX;
+
+static int fake_segs(const struct transport *t)
+{
+	(void)t;
+	return fake_segs_max;
+}
+
 static int fake_open(const struct transport_config *config, struct transport **out)
 {
 	memset(&fake, 0, sizeof(fake));
@@ -181,6 +189,7 @@ const struct transport_ops transport_fake = {
 	.peer_remove = fake_peer_remove,
 	.peer_fence = fake_peer_fence,
 	.send_control = fake_send_control,
+	.segs_max = fake_segs,
 	.send_frame = fake_send_frame,
 	.read = fake_read,
 	.device = fake_device,

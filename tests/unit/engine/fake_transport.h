@@ -22,6 +22,7 @@ struct fake_transport {
 };
 
 extern struct fake_transport fake;
+extern int fake_segs_max; /* outlives open */
 extern const struct transport_ops transport_fake;
 
 void fake_event(const struct transport_event *event);

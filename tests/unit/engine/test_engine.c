@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/cursor.h"
+#include "engine/engine_int.h"
 #include "tests/unit/engine/fake_transport.h"
 
 #define SLOT   4096u
@@ -242,6 +243,9 @@ static void messages__more_pieces_than_a_frame_takes(void **state)
 		uint64_t size = i % 3 == 0 ? 20 : COPY + 1 + i % 5;
 
 		memset(world.memory + i * 1024, (int)i, size);
+		if (!engine_may_send(world.engine)) {
+			turns(5);
+		}
 		assert_int_equal(mcast(i * 1024, size), CS_OK);
 	}
 	turns(50);
@@ -252,6 +256,46 @@ static void messages__more_pieces_than_a_frame_takes(void **state)
 	}
 	assert_int_equal(world.sent, 60);
 	assert_all_given_back();
+}
+
+/* As many pieces as the transport takes, and not one more, whatever stands between them. */
+static void frame__has_the_pieces_that_the_transport_takes(void **state)
+{
+	static uint8_t bytes[COPY + 1];
+	struct body body = {.home = BODY_SEND, .region = REGION, .size = 100, .bytes = bytes};
+	static const uint8_t meta[8];
+
+	(void)state;
+	for (int max = FRAME_SEGS_MIN; max <= FRAME_SEGS_MAX; max++) {
+		struct transport_seg segs[FRAME_SEGS_MAX + 1];
+		struct frame *frame;
+		int pieces = 0;
+
+		tear_down(NULL);
+		fake_segs_max = max;
+		build();
+		body_hold(&body, HOLD_BUILD);
+		frame = frame_own_new(world.engine, FRAME_AGREED, false);
+		assert_non_null(frame);
+		for (; frame_fits(frame, sizeof(meta), body.size, true); pieces++) {
+			frame_append_piece(frame, meta, sizeof(meta), &body);
+			frame_append_copy(frame, meta, sizeof(meta), bytes, 3);
+		}
+		assert_int_equal(pieces, (max - 2) / 2);
+		/* the header comes before them */
+		assert_in_range(frame_segs(frame, segs), max - 2, max - 1);
+		body_drop(&frame->body, HOLD_STORE);
+	}
+	fake_segs_max = FRAME_SEGS_MAX;
+}
+
+static void messages__few_pieces_in_a_frame(void **state)
+{
+	tear_down(state);
+	fake_segs_max = FRAME_SEGS_MIN;
+	build();
+	messages__more_pieces_than_a_frame_takes(state);
+	fake_segs_max = FRAME_SEGS_MAX;
 }
 
 static void mcast__refuses_what_it_cannot_take(void **state)
@@ -430,6 +474,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(messages__of_every_size_come_back_whole_and_in_order),
 		TEST(messages__more_pieces_than_a_frame_takes),
+		TEST(frame__has_the_pieces_that_the_transport_takes),
+		TEST(messages__few_pieces_in_a_frame),
 		TEST(mcast__refuses_what_it_cannot_take),
 		TEST(mcast__says_try_again_before_memory_runs_out),
 		TEST(region__lives_until_its_last_message_is_let_go),

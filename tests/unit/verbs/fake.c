@@ -526,8 +526,11 @@ int __wrap_rdma_resolve_route(struct rdma_cm_id *id, int timeout_ms)
 int __wrap_rdma_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
 int __wrap_rdma_create_qp(struct rdma_cm_id *id, struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 {
-	(void)attr;
 	if (failing()) {
+		return -1;
+	}
+	if ((int)attr->cap.max_send_sge > fake.attr.max_sge) {
+		errno = EINVAL;
 		return -1;
 	}
 	id->qp = calloc(1, sizeof(*id->qp));

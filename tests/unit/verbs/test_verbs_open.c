@@ -142,8 +142,9 @@ static void open__refuses_devices_that_cannot(void **state)
 	struct transport *t = NULL;
 
 	(void)state;
-	fake.attr.max_sge = FRAME_SEGS_MAX - 1;
+	fake.attr.max_sge = FRAME_SEGS_MIN - 1;
 	assert_int_equal(transport_verbs.open(&config, &t), -ENODEV);
+	assert_non_null(strstr(fake.log, "gathers only 3 pieces"));
 	fake_reset();
 	fake.attr.max_qp_rd_atom = 0;
 	assert_int_equal(transport_verbs.open(&config, &t), -ENODEV);
@@ -155,6 +156,21 @@ static void open__refuses_devices_that_cannot(void **state)
 	fake_transport_type(IBV_TRANSPORT_IWARP);
 	assert_int_equal(transport_verbs.open(&config, &t), -ENODEV);
 	assert_true(fake_all_gone());
+}
+
+static void open__takes_the_pieces_that_the_device_gathers(void **state)
+{
+	static const int cases[][2] = {{4, 4}, {6, 6}, {13, 13}, {16, 16}, {30, 16}};
+	struct transport_config config = config_of("10.0.0.1");
+	struct transport *t = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake.attr.max_sge = cases[i][0];
+		assert_int_equal(transport_verbs.open(&config, &t), 0);
+		assert_int_equal(transport_verbs.segs_max(t), cases[i][1]);
+		transport_verbs.close(&t);
+	}
 }
 
 static void open__refuses_a_senseless_configuration(void **state)
@@ -322,6 +338,7 @@ int main(void)
 		cmocka_unit_test_setup(open__without_permission_says_so, reset),
 		cmocka_unit_test_setup(open__refuses_a_device_that_is_not_wanted, reset),
 		cmocka_unit_test_setup(open__refuses_devices_that_cannot, reset),
+		cmocka_unit_test_setup(open__takes_the_pieces_that_the_device_gathers, reset),
 		cmocka_unit_test_setup(open__refuses_a_senseless_configuration, reset),
 		cmocka_unit_test_setup(peer_add__stops_where_the_device_ends, reset),
 		cmocka_unit_test_setup(peer_add__failing_at_any_call_adds_nobody, reset),

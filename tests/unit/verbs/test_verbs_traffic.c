@@ -296,6 +296,27 @@ static void posting__refused_by_the_adapter_breaks_the_channel(void **state)
 	assert_null(event_of(b, TRANSPORT_FAILED));
 }
 
+/* An adapter that gathers fewer pieces than we could use gets queue pairs and frames to its measure
+ * (the fake refuses others). */
+static void frames__have_the_pieces_that_the_adapter_gathers(void **state)
+{
+	struct transport_seg segs[14];
+	struct bench *b = *state;
+
+	fake.attr.max_sge = 13;
+	bench_reopen(b);
+	add_peer(b, PEER);
+	link_up_as_dialler(b, THEIRS);
+	for (uint32_t i = 0; i < 14; i++) {
+		segs[i] = (struct transport_seg){.size_bytes = 10, .offset = i * 100ull};
+	}
+	assert_int_equal(OPS->send_frame(b->t, PEER, segs, 14, 1), -EMSGSIZE);
+	assert_int_equal(OPS->send_frame(b->t, PEER, segs, 13, 1), 0);
+	assert_int_equal(fake_last_post(WR_FRAME_SEND)->size_bytes, 130);
+	done(b, WR_FRAME_SEND, IBV_WC_SUCCESS);
+	assert_non_null(event_of(b, TRANSPORT_SENT));
+}
+
 static void frames__arrive_in_slots(void **state)
 {
 	struct bench *b = *state;
@@ -377,6 +398,7 @@ int main(void)
 		bench_test(completions__of_nothing_are_harmless),
 		bench_test(completions__out_of_order_break_the_channel),
 		bench_test(posting__refused_by_the_adapter_breaks_the_channel),
+		bench_test(frames__have_the_pieces_that_the_adapter_gathers),
 		bench_test(frames__arrive_in_slots),
 		bench_test(loss__waits_for_places_that_the_adapter_still_has),
 		bench_test(device_removal__ends_everything_once),
