@@ -35,10 +35,15 @@ member() {
 		>"$members_dir/$1" 2>&1 &
 	see "$1" 1 '^me '
 	# What others call it, and how to end it.
-	members_address=$(sed -n 's/^me //p' "$members_dir/$1")
+	members_address=$(member_address "$1")
 	echo "${members_address#*:}" >"$members_dir/$1.pid"
 	printf 's/\\b%s\\b/%s/g\n' "$members_address" "$1" >>"$members_dir/names"
 	members_names="$members_names $1"
+}
+
+# As it is written before "wrote" puts the name in its place.
+member_address() {
+	sed -n 's/^me //p' "$members_dir/$1"
 }
 
 member_pid() {

@@ -5,7 +5,8 @@
 #   node I COMMAND...   runs COMMAND as a client of node I
 #   start_node I / kill_node I [SIGNAL]
 #   ring_down           ends all of them; called on exit too
-# The build directory is the current one, as in make check.
+# The build directory is the current one, as in make check. In the soft-RoCE lab RING_NETWORK=10.50.0. puts node I
+# at 10.50.0.I, over RDMA.
 
 ring_build=${top_builddir:-$PWD}
 ring_dir=
@@ -19,10 +20,17 @@ ring_fail() {
 }
 
 ring_config() {
-	printf 'totem {\n\tversion: 2\n\tcluster_name: test-%s\n\ttransport: shm\n\ttoken: 1000\n}\n' "$$"
+	printf 'totem {\n\tversion: 2\n\tcluster_name: test-%s\n' "$$"
+	if [ -n "${RING_NETWORK-}" ]; then
+		printf '\ttransport: rdma\n\ttoken: 3000\n}\n'
+	else
+		printf '\ttransport: shm\n\ttoken: 1000\n}\n'
+	fi
 	printf 'logging {\n\tto_stderr: yes\n\tto_syslog: no\n\ttimestamp: hires\n}\nnodelist {\n'
 	for ring_i in $(seq "$1"); do
-		printf '\tnode {\n\t\tname: node%d\n\t\tnodeid: %d\n\t}\n' "$ring_i" "$ring_i"
+		printf '\tnode {\n\t\tname: node%d\n\t\tnodeid: %d\n' "$ring_i" "$ring_i"
+		[ -z "${RING_NETWORK-}" ] || printf '\t\tring0_addr: %s%d\n' "$RING_NETWORK" "$ring_i"
+		printf '\t}\n'
 	done
 	printf '}\n%s\n' "$2"
 }

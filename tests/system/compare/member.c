@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A member that does what standard input says: join, leave, send COUNT, finalize, exit. Prints
- * "me NODE:PID", then results and events, messages of one sender in a row as one line. */
+ * "me NODE:PID", then results and events, messages of one sender in a row as one line; each "send"
+ * begins with 1. */
 #include "compare.h"
 
 #include <poll.h>
@@ -36,7 +37,7 @@ static void deliver(cpg_handle_t handle, const struct cpg_name *group, uint32_t 
 	(void)handle;
 	(void)group;
 	memcpy(&number, message, size < sizeof(number) ? size : sizeof(number));
-	if (member.count > 0 && (member.node != node || member.pid != pid)) {
+	if (member.count > 0 && (member.node != node || member.pid != pid || number == 1)) {
 		print_row();
 	}
 	if (member.count == 0) {
