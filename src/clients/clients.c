@@ -332,9 +332,3 @@ void clients_free(struct clients **clients_ptr)
 	free(clients);
 	*clients_ptr = NULL;
 }
-
-void clients_stats(const struct clients *clients, struct clients_stats *out)
-{
-	*out = clients->stats;
-	out->connected = clients->connections;
-}

@@ -86,4 +86,20 @@ struct clients_stats {
 };
 void clients_stats(const struct clients *clients, struct clients_stats *out);
 
+/* One handle of a program. */
+struct clients_handle {
+	pid_t pid;
+	uid_t uid;
+	bool joined;	       /* or joining */
+	struct cpg_name group; /* if joined */
+	uint64_t unread_bytes; /* of events for it, in its ring and outside */
+	uint64_t queue_bytes;  /* what counts against queue_max_bytes */
+	uint32_t sends_on_way; /* messages of its send memory that are not released */
+	bool waits_for_ring;   /* flow control: its next message has to wait */
+	bool waits_for_memory; /* its send memory is all in use, says it */
+};
+/* In the order in which they connected; the call ends before clients are called again. */
+void clients_handles(const struct clients *clients,
+		     void (*each)(void *ctx, const struct clients_handle *handle), void *ctx);
+
 #endif

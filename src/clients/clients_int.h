@@ -50,8 +50,9 @@ struct event {
 	struct list link;
 	struct list held; /* in its client's, while it holds a body */
 	struct ipc_event head;
-	struct body *body;   /* held, or NULL */
-	struct chunk *chunk; /* where it was or is being copied to, or NULL */
+	struct body *body;	 /* held, or NULL */
+	uint64_t referred_bytes; /* its part of the client's */
+	struct chunk *chunk;	 /* where it was or is being copied to, or NULL */
 	uint64_t chunk_offset;
 	uint64_t copied; /* bytes */
 	uint64_t queued_at_ms;
@@ -79,6 +80,8 @@ struct client {
 	int request_fd, event_fd, side_fd;
 	bool request_watched, side_watched, event_watched;
 	struct ipc_memory shared;
+	bool joined; /* a group, or is joining it */
+	struct cpg_name group;
 
 	/* sends */
 	uint64_t taken;
@@ -100,7 +103,8 @@ struct client {
 	struct ipc_event_writer writer;
 	struct list queue;
 	struct list in_ring;
-	uint64_t queued_bytes; /* of our memory */
+	uint64_t queued_bytes;	 /* of our memory */
+	uint64_t referred_bytes; /* payloads of unread messages that are not in its ring */
 	uint64_t spilled_bytes;
 	struct list held;   /* events that hold a body, oldest first */
 	uint32_t ring_held; /* records that went into the ring with a body */

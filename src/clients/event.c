@@ -29,6 +29,7 @@ struct event *client_event_new(struct client *client, enum ipc_event_kind kind, 
 void client_event_free(struct client *client, struct event *event)
 {
 	list_remove(&event->link);
+	client->referred_bytes -= event->referred_bytes;
 	client_let_go(client, event);
 	client_unspill(client, event);
 	free(event);
@@ -40,6 +41,8 @@ void client_event_queue(struct client *client, struct event *event)
 
 	list_append(&client->queue, &event->link);
 	client->queued_bytes += sizeof(*event) + event->data_size;
+	event->referred_bytes = event->head.kind == IPC_EVENT_MESSAGE ? event->head.length : 0;
+	client->referred_bytes += event->referred_bytes;
 	clients->stats.events++;
 	if (client->queued_bytes + client->spilled_bytes > clients->config.queue_max_bytes) {
 		client_doom_slow(client,

@@ -45,23 +45,29 @@ static void join(struct client *client, struct ipc_request *request)
 {
 	struct clients *clients = client->clients;
 	struct cpg_name *name = &request->name;
+	cs_error_t status;
 
 	if (name->length > GROUP_NAME_MAX) {
 		client_doom(client, "it joins a group with an impossible name");
 		return;
 	}
 	memset(name->value + name->length, 0, sizeof(name->value) - name->length);
-	status_only(client, IPC_JOIN,
-		    engine_join(clients->engine, client->number, request->pid, name,
-				clients_now(clients)));
+	status = engine_join(clients->engine, client->number, request->pid, name,
+			     clients_now(clients));
+	if (status == CS_OK) {
+		client->joined = true;
+		client->group = *name;
+	}
+	status_only(client, IPC_JOIN, status);
 }
 
 static void leave(struct client *client)
 {
 	struct clients *clients = client->clients;
+	cs_error_t status = engine_leave(clients->engine, client->number, clients_now(clients));
 
-	status_only(client, IPC_LEAVE,
-		    engine_leave(clients->engine, client->number, clients_now(clients)));
+	client->joined = client->joined && status != CS_OK;
+	status_only(client, IPC_LEAVE, status);
 }
 
 static void finalize(struct client *client)

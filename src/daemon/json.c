@@ -126,6 +126,22 @@ void json_text(struct json *json, const char *name, const char *value)
 	put_quoted(json, value);
 }
 
+void json_bytes(struct json *json, const char *name, const char *bytes, size_t size)
+{
+	char escape[8];
+
+	begin(json, name);
+	put_text(json, "\"");
+	for (size_t i = 0; i < size; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		snprintf(escape, sizeof(escape),
+			 c < ' ' || c > '~' || c == '"' || c == '\\' ? "\\u%04x" : "%c", c);
+		put_text(json, escape);
+	}
+	put_text(json, "\"");
+}
+
 void json_number(struct json *json, const char *name, uint64_t value)
 {
 	char digits[24];

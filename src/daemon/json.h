@@ -18,6 +18,8 @@ struct json {
 void json_open(struct json *json, const char *name, char bracket); /* '{' or '[' */
 void json_close(struct json *json, char bracket);		   /* '}' or ']' */
 void json_text(struct json *json, const char *name, const char *value);
+/* Each byte as one character (Latin-1), as coronet-cpgtool writes names of groups. */
+void json_bytes(struct json *json, const char *name, const char *bytes, size_t size);
 void json_number(struct json *json, const char *name, uint64_t value);
 void json_bool(struct json *json, const char *name, bool value);
 

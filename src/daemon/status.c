@@ -162,8 +162,33 @@ static void memory(struct json *json, const struct facts *facts)
 	json_close(json, '}');
 }
 
-static void clients(struct json *json, const struct clients_stats *stats)
+static const char *slowed_by(const struct clients_handle *handle)
 {
+	if (handle->waits_for_ring) {
+		return "the ring takes no more now";
+	}
+	return handle->waits_for_memory ? "its send memory is in use" : "";
+}
+
+static void client_handle(void *json, const struct clients_handle *handle)
+{
+	json_open(json, NULL, '{');
+	json_number(json, "pid", (uint64_t)handle->pid);
+	json_number(json, "uid", handle->uid);
+	json_bool(json, "joined", handle->joined);
+	json_bytes(json, "group", handle->group.value, handle->joined ? handle->group.length : 0);
+	json_number(json, "unread_bytes", handle->unread_bytes);
+	json_number(json, "queue_bytes", handle->queue_bytes);
+	json_number(json, "sends_on_way", handle->sends_on_way);
+	json_bool(json, "slowed", handle->waits_for_ring || handle->waits_for_memory);
+	json_text(json, "slowed_by", slowed_by(handle));
+	json_close(json, '}');
+}
+
+static void clients(struct json *json, const struct facts *facts)
+{
+	const struct clients_stats *stats = &facts->clients;
+
 	json_open(json, "clients", '{');
 	json_number(json, "connected", stats->connected);
 	json_number(json, "accepted", stats->accepted);
@@ -171,6 +196,10 @@ static void clients(struct json *json, const struct clients_stats *stats)
 	json_number(json, "disconnected", stats->disconnected);
 	json_number(json, "spilled", stats->spilled);
 	json_number(json, "spilled_bytes", stats->spilled_bytes);
+	json_number(json, "queue_max", facts->daemon->config->client_queue_max_bytes);
+	json_open(json, "handles", '[');
+	clients_handles(facts->daemon->clients, client_handle, json);
+	json_close(json, ']');
 	json_close(json, '}');
 }
 
@@ -241,7 +270,7 @@ char *daemon_status(const struct daemon *daemon)
 	token(&json, &facts.ring);
 	messages(&json, &facts);
 	memory(&json, &facts);
-	clients(&json, &facts.clients);
+	clients(&json, &facts);
 	nodes(&json, &facts);
 	changes(&json, &daemon->history);
 	json_close(&json, '}');

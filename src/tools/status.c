@@ -31,7 +31,9 @@ static void help(void)
 	      stdout);
 }
 
-static void print_bytes(uint64_t bytes)
+#define BYTES_TEXT_MAX 16
+
+static const char *bytes_text(uint64_t bytes, char text[BYTES_TEXT_MAX])
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 	double value = (double)bytes;
@@ -41,7 +43,15 @@ static void print_bytes(uint64_t bytes)
 		value /= 1024;
 		unit++;
 	}
-	printf(unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	snprintf(text, BYTES_TEXT_MAX, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return text;
+}
+
+static void print_bytes(uint64_t bytes)
+{
+	char text[BYTES_TEXT_MAX];
+
+	fputs(bytes_text(bytes, text), stdout);
 }
 
 static void print_duration(uint64_t ms)
@@ -177,6 +187,54 @@ static void print_nodes(const struct json_value *root)
 	}
 }
 
+/* As coronet-cpgtool prints it: a name is any bytes. */
+static void print_group(const struct json_value *group)
+{
+	for (size_t i = 0; group && i < group->text_size; i++) {
+		unsigned char c = (unsigned char)group->text[i];
+
+		if (c == '\\') {
+			fputs("\\\\", stdout);
+		} else if (c < 0x20 || c > 0x7e) {
+			printf("\\x%02X", c);
+		} else {
+			putchar(c);
+		}
+	}
+}
+
+static void print_handle(const struct json_value *handle)
+{
+	char unread[BYTES_TEXT_MAX];
+	char queue[BYTES_TEXT_MAX];
+	const char *slowed_by = json_text_of(handle, "slowed_by");
+
+	printf("  %10" PRIu64 " %10" PRIu64 "  %12s %12s  ", json_number_of(handle, "pid"),
+	       json_number_of(handle, "uid"),
+	       bytes_text(json_number_of(handle, "unread_bytes"), unread),
+	       bytes_text(json_number_of(handle, "queue_bytes"), queue));
+	if (json_bool_of(handle, "joined")) {
+		print_group(json_get(handle, "group"));
+	} else {
+		putchar('-');
+	}
+	printf("%s%s\n", slowed_by[0] ? "; its sends wait: " : "", slowed_by);
+}
+
+static void print_handles(const struct json_value *root)
+{
+	const struct json_value *handles = json_get(json_get(root, "clients"), "handles");
+	const struct json_value *handle = handles ? handles->first : NULL;
+
+	if (handle) {
+		printf("\n  %10s %10s  %12s %12s  %s\n", "process", "user", "unread", "queued",
+		       "group");
+	}
+	for (; handle; handle = handle->next) {
+		print_handle(handle);
+	}
+}
+
 static void print_changes(const struct json_value *root)
 {
 	const struct json_value *changes = json_get(root, "changes");
@@ -211,6 +269,7 @@ static int show(void)
 	print_messages(root);
 	print_memory(root);
 	print_nodes(root);
+	print_handles(root);
 	print_changes(root);
 	json_tree_free(&status);
 	return EXIT_SUCCESS;

@@ -104,6 +104,27 @@ state() {
 	fact_is 2 nodeid 2 || fail "nodeid"
 }
 
+# handle_is I FILTER: the status of node I has a handle that fits, with $pid as in chat1one.
+handle_is() {
+	node "$1" "$status" --json |
+		jq -e --argjson pid "$(cat "$work/chat1one.pid")" ".clients.handles | any(.pid == \$pid and ($2))" >/dev/null
+}
+
+handles() {
+	run 0 node 1 "$status"
+	says "unread"
+	grep -Eq "^ +$(cat "$work/chat1one.pid") +$(id -u) .* one\$" "$work/out" || fail "no line for the chat"
+	says 'back\\slash\x09tab'
+	command -v jq >/dev/null || return 0
+	handle_is 1 '.group == "one" and .joined and .unread_bytes == 0 and .slowed == false' ||
+		fail "the JSON does not tell of the chat"
+	kill -STOP "$(cat "$work/chat1one.pid")"
+	echo "a line for it" | node 2 "$chat" one >/dev/null
+	until_true 10 handle_is 1 '.unread_bytes > 0' || fail "nothing is unread by a stopped program"
+	kill -CONT "$(cat "$work/chat1one.pid")"
+	until_true 10 handle_is 1 '.unread_bytes == 0' || fail "something is unread by a program that reads"
+}
+
 # A daemon that does not answer is not waited for.
 stopped_daemon() {
 	kill_node 2 STOP
@@ -118,5 +139,6 @@ clean_up_at_exit
 groups
 forms
 state
+handles
 stopped_daemon
 echo "the tools print what they should"

@@ -152,6 +152,23 @@ static char *host_status(void *ctx)
 	return strdup("the status text");
 }
 
+static void note_handle(void *ctx, const struct clients_handle *handle)
+{
+	struct server_state *state = ctx;
+
+	state->handles++;
+	state->handle = (struct server_handle){
+		.pid = (uint32_t)handle->pid,
+		.group_length = handle->joined ? handle->group.length : 0,
+		.group_first = (char)handle->group.value[0],
+		.unread_bytes = handle->unread_bytes,
+		.queue_bytes = handle->queue_bytes,
+		.sends_on_way = handle->sends_on_way,
+		.waits_for_ring = handle->waits_for_ring,
+		.waits_for_memory = handle->waits_for_memory,
+	};
+}
+
 static struct server_state state_now(void)
 {
 	struct server_state state = {0};
@@ -165,6 +182,7 @@ static struct server_state state_now(void)
 	state.spilled = stats.spilled;
 	state.spilled_bytes = stats.spilled_bytes;
 	state.inlined = stats.inlined;
+	clients_handles(world.clients, note_handle, &state);
 	server_engine_state(world.engine, world.slab, &state);
 	return state;
 }

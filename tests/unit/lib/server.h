@@ -38,7 +38,19 @@ struct server_command {
 	uint64_t a, b;
 };
 
+/* What the status says about the handle that connected last. */
+struct server_handle {
+	uint32_t pid;
+	uint32_t group_length; /* 0: none */
+	char group_first;
+	uint64_t unread_bytes, queue_bytes;
+	uint32_t sends_on_way;
+	bool waits_for_ring, waits_for_memory;
+};
+
 struct server_state {
+	uint32_t handles;
+	struct server_handle handle;
 	uint32_t connected;
 	uint64_t accepted, refused, disconnected;
 	uint64_t spilled, spilled_bytes, inlined;
