@@ -160,7 +160,7 @@ static void csv_line(const struct report *report, size_t size, uint32_t run, FIL
 		outcome->samples);
 	csv_quantiles(outcome->own_ns, file);
 	csv_quantiles(outcome->echo_ns, file);
-	fputc('\n', file);
+	fprintf(file, ",%" PRIu32 "\n", report->options->window);
 }
 
 void print_csv(const struct report *report, FILE *file)
@@ -176,7 +176,7 @@ void print_csv(const struct report *report, FILE *file)
 			fprintf(file, ",%s_%s_us", kinds[kind], quantile_names[i]);
 		}
 	}
-	fputc('\n', file);
+	fputs(",window\n", file);
 	for (uint32_t run = 0; run < report->options->runs; run++) {
 		for (size_t size = 0; size < report->options->sizes_count; size++) {
 			csv_line(report, size, run, file);

@@ -5,7 +5,8 @@
 # /var/lib/corosync of its own. Works in a script that runs under corosync_enclose.
 #   corosync_missing          says what is missing on this machine, if anything
 #   corosync_enclose COMMAND  runs COMMAND where daemons may be started: as root of new namespaces
-#   corosync_up N [EXTRA]     N daemons, EXTRA lines appended to their configuration; waits until they are one ring
+#   corosync_up N [EXTRA]     N daemons, EXTRA lines appended to their configuration; waits until they are one ring.
+#                             Their network has packets of corosync_mtu bytes (1500)
 #   corosync_node I COMMAND   runs COMMAND as a client of daemon I
 #   corosync_start I / corosync_kill I [SIGNAL] / corosync_wait N
 #   corosync_down             ends all of them
@@ -60,6 +61,8 @@ corosync_place() {
 		ip link set "port$1" master bridge up &&
 		corosync_node "$1" ip link set lo up &&
 		corosync_node "$1" ip addr add "10.60.0.$1/24" dev "net$1" &&
+		ip link set "port$1" mtu "${corosync_mtu:-1500}" &&
+		corosync_node "$1" ip link set "net$1" mtu "${corosync_mtu:-1500}" &&
 		corosync_node "$1" ip link set "net$1" up
 }
 
