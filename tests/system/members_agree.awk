@@ -2,7 +2,7 @@
 # awk -v one=A -v other=B -f members_agree.awk STORY-OF-A STORY-OF-B
 # Two members' stories (members.sh's "wrote") keep the promise of one order: from the moment they are in the group
 # together until they lose each other, again and again, both are told the same, messages and changes, in the same
-# order. Only what comes behind the last change before they lose each other may be missing on one side; what both got
+# order, and of one sender without a gap. Only what comes behind the last change before they lose each other may be missing on one side; what both got
 # stands in one order there too. Prints what breaks the promise; exit status 1.
 function fail(text) {
 	print one " and " other ": " text
@@ -35,6 +35,10 @@ FNR == 1 {
 	if (/not in order/) {
 		fail("not in order: " $0)
 	}
+	if (together[file] && $2 != 1 && last[file, life[file], $6] && $2 != last[file, life[file], $6] + 1) {
+		fail("a gap at " me ", behind " last[file, life[file], $6] ": " $0)
+	}
+	last[file, life[file], $6] = $4
 	for (i = $2; i <= $4; i++) {
 		tell($6 " " i)
 	}

@@ -14,6 +14,7 @@ members_system=$LAB_TOP/tests/system
 # shellcheck source=tests/system/members.sh
 . "$members_system/members.sh"
 members_turns=() # how many each was told to send
+members_patience=1800
 
 fail() {
 	local i name
@@ -83,7 +84,7 @@ was_told() {
 }
 
 all_together() {
-	local name deadline=$((SECONDS + 60))
+	local name deadline=$((SECONDS + 180))
 	for name in A B C; do
 		until [[ $(last_change "$name") == *"members[A"*"B C]"* ]]; do
 			((SECONDS < deadline)) || fail "$name does not see all others again"
