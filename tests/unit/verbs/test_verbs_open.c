@@ -166,6 +166,7 @@ static void open__takes_the_pieces_that_the_device_gathers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake_reset();
 		fake.attr.max_sge = cases[i][0];
 		assert_int_equal(transport_verbs.open(&config, &t), 0);
 		assert_int_equal(transport_verbs.segs_max(t), cases[i][1]);
