@@ -13,14 +13,15 @@ static uint32_t subtract(uint32_t from, uint32_t what)
 	return from > what ? from - what : 0;
 }
 
-void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee)
+void backlog_push(struct totem *t, const struct totem_event *submit)
 {
 	struct backlog *backlog = &t->backlog;
 	uint32_t at = (backlog->head + backlog->count) % TOTEM_BACKLOG_MAX;
 
-	check(backlog->count < TOTEM_BACKLOG_MAX && frame != NULL);
-	backlog->entry[at].frame = frame;
-	backlog->entry[at].guarantee = guarantee;
+	check(backlog->count < TOTEM_BACKLOG_MAX && submit->frame != NULL);
+	backlog->entry[at].frame = submit->frame;
+	backlog->entry[at].guarantee = submit->info.guarantee;
+	backlog->entry[at].hurry = submit->hurry;
 	backlog->count++;
 }
 
@@ -68,25 +69,33 @@ static uint64_t room(const struct totem *t, const struct control_token *token)
 
 /* Takes our part of the last rotation off the token. The representative begins a new minimum of
  * promises: what was gathered while the token went round once holds for all. */
-static void open_books(struct totem *t, struct control_token *token, const struct ring *ring)
+void flow_open(struct totem *t, struct control_token *token)
 {
+	const struct ring *ring = t->state == TOTEM_RECOVERY ? t->next : t->ring;
+
 	token->fcc = subtract(token->fcc, t->token.sent);
 	token->backlog = subtract(token->backlog, t->token.backlog);
+	t->token.sent = 0;
+	t->token.backlog = 0;
 	if (ring->me == 0) {
 		token->limit = token->limit_next;
 		token->limit_next = CONTROL_SEQ_MAX;
 	}
 }
 
-uint32_t flow_allowed(struct totem *t, struct control_token *token)
+/* And puts it on again at the end of the visit. */
+void flow_close(struct totem *t, struct control_token *token)
 {
-	uint32_t count;
-	uint64_t space;
+	t->token.backlog = t->backlog.count;
+	token->backlog += t->backlog.count;
+}
+
+uint32_t flow_allowed(const struct totem *t, const struct control_token *token)
+{
+	uint32_t count = minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
+	uint64_t space = room(t, token);
 
 	check(t->state == TOTEM_OPERATIONAL);
-	open_books(t, token, t->ring);
-	count = minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
-	space = room(t, token);
 	return space < count ? (uint32_t)space : count;
 }
 
@@ -113,10 +122,11 @@ void flow_number(struct totem *t, struct control_token *token, uint32_t count)
 	check(token->seq <= ring->window.released + TOTEM_WINDOW_MAX &&
 	      ring->window.high <= token->seq);
 	t->counters.frames_sent += count;
-	t->token.sent = count;
-	t->token.backlog = backlog->count;
+	t->token.sent += count;
 	token->fcc += count;
-	token->backlog += backlog->count;
+	if (count > 0) {
+		token->seat = ring->me;
+	}
 }
 
 /* Absolute, and never taken back: a number up to here finds a slot and a place with us, whenever
@@ -128,9 +138,6 @@ void flow_promise(struct totem *t, struct control_token *token)
 	uint64_t promise = from + t->capacity;
 	uint64_t window = ring->window.released + TOTEM_WINDOW_MAX;
 
-	if (t->state == TOTEM_RECOVERY) {
-		open_books(t, token, ring);
-	}
 	promise = promise < window ? promise : window;
 	token->limit_next = promise < token->limit_next ? promise : token->limit_next;
 }

@@ -65,25 +65,32 @@ static void control_received(struct totem *t, const struct totem_event *event)
 	}
 }
 
-/* The token of an idle ring rests at its representative: ours comes sooner if we say so. */
+/* The token rests or stays at its seat: it comes sooner if we say so. */
+static void wake_seat(struct totem *t)
+{
+	struct control *control = message_new(t, CONTROL_WAKE);
+
+	control->ring = t->ring->id;
+	act_control(t, t->ring->members.id[t->token.seat], control);
+	t->token.resting = false;
+	t->token.alone = false;
+}
+
 static void submit(struct totem *t, const struct totem_event *event)
 {
-	struct control *control;
+	struct token_memory *memory = &t->token;
 
-	backlog_push(t, event->frame, event->info.guarantee);
-	if (!totem_resting(t)) {
+	backlog_push(t, event);
+	if (t->state != TOTEM_OPERATIONAL) {
 		return;
 	}
-	t->token.resting = false;
-	if (t->token.holding) {
-		t->token.idle_visits = 0;
+	if (memory->staying) {
+		stay_go_on(t);
+	} else if (memory->holding && memory->resting) {
+		memory->idle_visits = 0;
 		token_release(t);
-	} else if (t->ring->me == 0) {
-		t->token.wake = true;
-	} else {
-		control = message_new(t, CONTROL_WAKE);
-		control->ring = t->ring->id;
-		act_control(t, t->ring->id.rep, control);
+	} else if ((memory->resting || memory->alone) && memory->seat != t->ring->me) {
+		wake_seat(t);
 	}
 }
 

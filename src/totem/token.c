@@ -106,6 +106,9 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	memory->visit_aru = token->aru;
 	memory->visit_done = token->done;
 	memory->resting = token->idle;
+	memory->alone = token->alone;
+	memory->seat = token->seat;
+	memory->wake = false;
 	if (ring->members.count == 1) {
 		keep(t, token);
 	} else {
@@ -188,8 +191,9 @@ static void fail_stuck(struct totem *t, const struct ring *ring, uint64_t mask)
 	}
 }
 
-static void send_range(struct totem *t, const struct ring *ring, uint64_t first, uint64_t last)
+void visit_send(struct totem *t, uint64_t first, uint64_t last)
 {
+	const struct ring *ring = t->ring;
 	uint64_t others = ring->all & ~(1ull << ring->me);
 
 	for (uint64_t seq = first; seq <= last; seq++) {
@@ -210,8 +214,8 @@ static void note_visit(struct totem *t)
 	t->repeats_visits++;
 }
 
-/* Said by the representative when nothing has happened for so long that it will rest the token
- * next time; unsaid by who does something. */
+/* Said at its seat when nothing has happened for so long that it will rest next time; unsaid by who
+ * does something. */
 static bool stays_idle(const struct totem *t, const struct ring *ring,
 		       const struct control_token *token, bool was_idle)
 {
@@ -219,33 +223,83 @@ static bool stays_idle(const struct totem *t, const struct ring *ring,
 	    token->rtr_count > 0 || token->seq != t->token.visit_seq) {
 		return false;
 	}
-	return ring->me == 0 ? t->token.idle_visits + 1 >= idle_visits_max(t) : was_idle;
+	return ring->me == token->seat ? t->token.idle_visits + 1 >= idle_visits_max(t) : was_idle;
+}
+
+/* Paper, Total Ordering Protocol: safe when the token said so on two visits in a row. */
+static void update_safe(struct totem *t, const struct control_token *token)
+{
+	uint64_t both = token->aru < t->token.visit_aru ? token->aru : t->token.visit_aru;
+
+	t->ring->safe = both > t->ring->safe ? both : t->ring->safe;
+	check(t->ring->safe <= t->ring->window.aru);
+}
+
+/* Whether its seat will find at the next visit that nobody else has anything. */
+static bool found_alone(const struct totem *t, const struct control_token *token)
+{
+	if (t->token.sent > 0) {
+		return token->fcc == t->token.sent && token->backlog == t->token.backlog;
+	}
+	return token->alone && t->backlog.count == 0;
+}
+
+static void visit_end(struct totem *t, struct control *control)
+{
+	struct control_token *token = &control->token;
+
+	flow_close(t, token);
+	rtr_request(t, token);
+	update_aru(t, t->ring, token);
+	flow_promise(t, token);
+	token->alone = found_alone(t, token);
+	token->idle = stays_idle(t, t->ring, token, token->idle);
+	forward(t, t->ring, control);
 }
 
 /* The visit of an installed ring. */
 static void visit_operational(struct totem *t, struct control *control)
 {
 	struct control_token *token = &control->token;
-	struct ring *ring = t->ring;
-	uint64_t both = token->aru < t->token.visit_aru ? token->aru : t->token.visit_aru;
 	uint64_t first = token->seq + 1;
+	uint32_t after = 0;
 	uint32_t count;
-	uint32_t after;
+	bool stays;
 
 	rtr_serve(t, token);
+	flow_open(t, token);
+	update_safe(t, token);
 	count = flow_allowed(t, token);
-	after = count < t->config.accelerated_window ? count : t->config.accelerated_window;
+	stays = stay_wanted(t, token, count);
+	if (!stays) {
+		after = count < t->config.accelerated_window ? count
+							     : t->config.accelerated_window;
+	}
 	flow_number(t, token, count);
-	send_range(t, ring, first, token->seq - after);
-	rtr_request(t, token);
-	update_aru(t, ring, token);
-	flow_promise(t, token);
-	/* Paper, Total Ordering Protocol: safe when the token said so on two visits in a row. */
-	ring->safe = both > ring->safe ? both : ring->safe;
-	check(ring->safe <= ring->window.aru);
-	token->idle = stays_idle(t, ring, token, token->idle);
-	forward(t, ring, control);
-	send_range(t, ring, token->seq - after + 1, token->seq);
+	visit_send(t, first, token->seq - after);
+	if (stays) {
+		stay_begin(t, token);
+	} else {
+		visit_end(t, control);
+	}
+	visit_send(t, token->seq - after + 1, token->seq);
+	deliver_early(t, first, token->seq);
+	deliver_ready(t);
+}
+
+/* What came last during a stay and ends it is numbered now. */
+static void visit_end_stay(struct totem *t)
+{
+	struct control *control = message_new(t, CONTROL_TOKEN);
+	struct control_token *token = &control->token;
+	uint64_t first;
+
+	*token = t->token.held;
+	first = token->seq + 1;
+	t->token.staying = false;
+	flow_number(t, token, flow_allowed(t, token));
+	visit_end(t, control);
+	visit_send(t, first, token->seq);
 	deliver_early(t, first, token->seq);
 	deliver_ready(t);
 }
@@ -255,6 +309,7 @@ static void visit_recovery(struct totem *t, struct control *control)
 {
 	struct control_token *token = &control->token;
 
+	flow_open(t, token);
 	update_aru(t, t->next, token);
 	flow_promise(t, token);
 	token->idle = false;
@@ -304,8 +359,7 @@ static uint64_t hold_for(struct totem *t, const struct control_token *token)
 
 	memory->still_visits = same ? memory->still_visits + 1 : 0;
 	memory->idle_visits = idle ? memory->idle_visits + 1 : 0;
-	memory->wake = false;
-	if (turning_ring(t)->me != 0) {
+	if (turning_ring(t)->me != token->seat) {
 		return 0;
 	}
 	if (memory->idle_visits >= idle_visits_max(t)) {
@@ -318,7 +372,7 @@ static void hold(struct totem *t, const struct control_token *token, uint64_t fo
 {
 	struct token_memory *memory = &t->token;
 
-	check(!memory->holding && turning_ring(t)->me == 0);
+	check(!memory->holding && turning_ring(t)->me == token->seat);
 	memory->held = *token;
 	memory->holding = true;
 	memory->resting = memory->idle_visits >= idle_visits_max(t);
@@ -336,7 +390,11 @@ void token_release(struct totem *t)
 	memory->holding = false;
 	memory->resting = false;
 	timer_stop(t, TIMER_HOLD);
-	visit(t, &memory->held);
+	if (memory->staying) {
+		visit_end_stay(t);
+	} else {
+		visit(t, &memory->held);
+	}
 }
 
 static const char *token_fault(const struct totem *t, const struct ring *ring, uint32_t from,
@@ -351,6 +409,9 @@ static const char *token_fault(const struct totem *t, const struct ring *ring, u
 	if (token->seq < memory->visit_seq ||
 	    token->seq > ring->window.released + TOTEM_WINDOW_MAX) {
 		return "token: number goes back, or beyond the window";
+	}
+	if (token->seat >= ring->members.count) {
+		return "token: seat of no member";
 	}
 	if (token->aru < ring->window.released ||
 	    (token->aru_id != 0 && !nodeset_has(&ring->members, token->aru_id))) {
@@ -418,8 +479,8 @@ void wake_received(struct totem *t, uint32_t from, struct ringid ring)
 	if (t->state != TOTEM_OPERATIONAL || !ringid_equal(ring, t->ring->id)) {
 		return;
 	}
-	if (t->ring->me != 0 || !nodeset_has(&t->ring->members, from)) {
-		reject(t, "wake: not from a member to its representative");
+	if (!nodeset_has(&t->ring->members, from)) {
+		reject(t, "wake: not from a member");
 		return;
 	}
 	t->token.idle_visits = 0;

@@ -70,7 +70,7 @@ void totem_drain(struct totem *t, void (*release)(void *ctx, void *frame), void 
 
 bool totem_resting(const struct totem *t)
 {
-	return t->state == TOTEM_OPERATIONAL && t->token.resting;
+	return t->state == TOTEM_OPERATIONAL && (t->token.resting || t->token.staying);
 }
 
 bool totem_wants(const struct totem *t, uint32_t from, const struct frame_info *info)
@@ -92,7 +92,7 @@ void totem_status(const struct totem *t, struct totem_status *out)
 	out->delivered = ring->delivered;
 	out->released = ring->window.released;
 	out->backlog = t->backlog.count;
-	out->resting = totem_resting(t);
+	out->resting = t->state == TOTEM_OPERATIONAL && t->token.resting;
 }
 
 int totem_reconfigure(struct totem *t, const struct totem_config *config)

@@ -79,6 +79,7 @@ struct totem_event {
 	uint64_t now_ms; /* never goes back */
 	uint32_t from;
 	bool gone;
+	bool hurry; /* SUBMIT: what it holds is wanted back soon, so the token shall not stay */
 	/* with every event: receive slots this node can promise for frames beyond high_seq of
 	 * totem_status. Those up to there that are not here yet have been taken off, and
 	 * window_size more, where frames land that come twice because the ring asked for them */
@@ -189,8 +190,8 @@ const struct totem_update *totem_step(struct totem *t, const struct totem_event 
 /* Absolute time of the earliest logical timer; UINT64_MAX if none runs. */
 uint64_t totem_next_deadline_ms(const struct totem *t);
 uint32_t totem_backlog_free(const struct totem *t);
-/* True while nothing will bring the token here by itself soon: the driver submits what it has
- * packed at once. */
+/* True while the token is here, or nothing will bring it here by itself soon: the driver submits
+ * what it has packed at once. */
 bool totem_resting(const struct totem *t);
 /* True when a frame under this number would be taken and is neither here nor pending: asked before
  * a pull is started. */

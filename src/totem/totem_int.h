@@ -69,8 +69,12 @@ struct token_memory {
 	uint64_t stuck_aru;
 	bool awaiting; /* forwarded, no sign yet that it arrived */
 	bool holding;  /* `held` is the token, and it is here */
+	bool staying;  /* ...because its visit goes on */
+	uint64_t stay_since_ms;
 	bool resting;  /* nothing will bring the token here soon */
-	bool wake;     /* representative: someone has something to send */
+	bool alone;    /* nor this: its seat, alone with something to send, may keep it */
+	bool wake;     /* another member has something to send */
+	uint32_t seat; /* where it rests */
 	struct control_token held;
 	uint32_t sent_to;
 	size_t sent_size;
@@ -94,6 +98,7 @@ struct backlog {
 	struct {
 		void *frame;
 		enum frame_guarantee guarantee;
+		bool hurry;
 	} entry[TOTEM_BACKLOG_MAX];
 };
 
@@ -203,7 +208,13 @@ void token_arrived_evidence(struct totem *t);
 void token_received(struct totem *t, uint32_t from, const struct control_token *token);
 void token_timer_retransmit(struct totem *t);
 void token_release(struct totem *t);
+void visit_send(struct totem *t, uint64_t first, uint64_t last);
 void wake_received(struct totem *t, uint32_t from, struct ringid ring);
+
+/* stay.c */
+bool stay_wanted(const struct totem *t, const struct control_token *token, uint32_t count);
+void stay_begin(struct totem *t, const struct control_token *token);
+void stay_go_on(struct totem *t);
 
 /* repeats.c */
 uint32_t repeats_room(struct totem *t);
@@ -215,9 +226,11 @@ void rtr_serve(struct totem *t, struct control_token *token);
 void rtr_request(struct totem *t, struct control_token *token);
 
 /* flow.c */
-void backlog_push(struct totem *t, void *frame, enum frame_guarantee guarantee);
+void backlog_push(struct totem *t, const struct totem_event *submit);
 void backlog_return(struct totem *t);
-uint32_t flow_allowed(struct totem *t, struct control_token *token);
+void flow_open(struct totem *t, struct control_token *token);
+void flow_close(struct totem *t, struct control_token *token);
+uint32_t flow_allowed(const struct totem *t, const struct control_token *token);
 void flow_promise(struct totem *t, struct control_token *token);
 void flow_number(struct totem *t, struct control_token *token, uint32_t count);
 

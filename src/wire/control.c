@@ -11,6 +11,7 @@
 #define COMMIT_FILLED	  1u
 #define COMMIT_RECEIVED	  2u
 #define TOKEN_IDLE	  1u
+#define TOKEN_ALONE	  2u
 #define HAVE_REPLY	  1u
 #define COMMIT_ENTRY_SIZE 56
 #define TOKEN_FIXED_SIZE  (CONTROL_HEADER_SIZE + 96)
@@ -213,7 +214,7 @@ static void put_token(struct writer *w, const struct control_token *token)
 	writer_u64(w, token->seq);
 	writer_u64(w, token->aru);
 	writer_u32(w, token->aru_id);
-	writer_u32(w, token->idle ? TOKEN_IDLE : 0);
+	writer_u32(w, (token->idle ? TOKEN_IDLE : 0) | (token->alone ? TOKEN_ALONE : 0));
 	writer_u32(w, token->fcc);
 	writer_u32(w, token->backlog);
 	writer_u64(w, token->limit);
@@ -221,18 +222,18 @@ static void put_token(struct writer *w, const struct control_token *token)
 	writer_u64(w, token->done);
 	writer_u64(w, token->progress);
 	writer_u32(w, token->rtr_count);
-	writer_u32(w, 0);
+	writer_u32(w, token->seat);
 	put_ranges(w, token->rtr, token->rtr_count);
 }
 
-static const char *check_token(const struct control_token *token, uint32_t flags, uint32_t zero)
+static const char *check_token(const struct control_token *token, uint32_t flags)
 {
 	if (!ring_named(token->ring) || token->token_seq == 0 ||
 	    token->token_seq > CONTROL_SEQ_MAX) {
 		return "token: no ring or no hop count";
 	}
-	if ((flags & ~TOKEN_IDLE) != 0 || zero != 0) {
-		return "token: unknown flags";
+	if ((flags & ~(TOKEN_IDLE | TOKEN_ALONE)) != 0 || token->seat >= NODES_MAX) {
+		return "token: unknown flags, or a seat that no ring has";
 	}
 	if (token->aru > token->seq || token->seq > CONTROL_SEQ_MAX ||
 	    token->limit > CONTROL_SEQ_MAX || token->limit_next > CONTROL_SEQ_MAX) {
@@ -246,7 +247,6 @@ static const char *check_token(const struct control_token *token, uint32_t flags
 static const char *get_token(struct cursor *c, struct control_token *token)
 {
 	uint32_t flags;
-	uint32_t zero;
 
 	token->ring = get_ring(c);
 	token->token_seq = cursor_u64(c);
@@ -255,6 +255,7 @@ static const char *get_token(struct cursor *c, struct control_token *token)
 	token->aru_id = cursor_u32(c);
 	flags = cursor_u32(c);
 	token->idle = flags & TOKEN_IDLE;
+	token->alone = flags & TOKEN_ALONE;
 	token->fcc = cursor_u32(c);
 	token->backlog = cursor_u32(c);
 	token->limit = cursor_u64(c);
@@ -262,11 +263,11 @@ static const char *get_token(struct cursor *c, struct control_token *token)
 	token->done = cursor_u64(c);
 	token->progress = cursor_u64(c);
 	token->rtr_count = cursor_u32(c);
-	zero = cursor_u32(c);
+	token->seat = cursor_u32(c);
 	if (!get_ranges(c, token->rtr, token->rtr_count, CONTROL_RTR_MAX)) {
 		return "token: malformed requests";
 	}
-	return check_token(token, flags, zero);
+	return check_token(token, flags);
 }
 
 static void put_have(struct writer *w, const struct control_have *have)

@@ -80,13 +80,15 @@ struct control_token {
 	uint64_t seq;	    /* highest number assigned */
 	uint64_t aru;	    /* lowest all-received-up-to */
 	uint32_t aru_id;    /* who lowered it; 0: aru == seq */
-	bool idle;	    /* the representative will rest it when it comes round unchanged */
+	bool idle;	    /* its seat will rest it when it comes round unchanged */
+	bool alone;	    /* its seat was the only one that sent in the last rotation */
 	uint32_t fcc;	    /* frames sent in the last rotation, by all */
 	uint32_t backlog;   /* frames waiting, at all */
 	uint64_t limit; /* nobody assigns a number beyond: complete minimum of the last rotation */
 	uint64_t limit_next; /* minimum of this rotation so far */
 	uint64_t done;	     /* members that have all of their old ring */
 	uint64_t progress;   /* members that received or pulled something since their last visit */
+	uint32_t seat;	     /* index of the member that numbered last: there it rests */
 	uint32_t rtr_count;
 	struct control_range rtr[CONTROL_RTR_MAX];
 };

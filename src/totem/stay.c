@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A stay: a visit that goes on. While we alone have something to send, sending the token round
+ * would only wake members that have nothing to add, so it is kept, and frames are numbered and
+ * sent as they come. It ends with our part of the window, with a frame that others must answer
+ * (SAFE, or one whose driver is in a hurry), when another member wakes us, when nothing has come
+ * for a moment, and after STAY_MAX_MS in any case. */
+#include "totem/totem_int.h"
+
+#define STAY_IDLE_MS 2
+#define STAY_MAX_MS  10
+
+/* Whether all that is numbered now can do without an answer. */
+static bool can_wait(const struct backlog *backlog, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = (backlog->head + i) % TOTEM_BACKLOG_MAX;
+
+		if (backlog->entry[at].hurry || backlog->entry[at].guarantee == FRAME_SAFE) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Nobody else has sent since our last visit, waits, or misses something; and we have room for what
+ * we have. */
+bool stay_wanted(const struct totem *t, const struct control_token *token, uint32_t count)
+{
+	bool others = token->fcc > t->token.sent || token->backlog > 0 || token->rtr_count > 0;
+
+	return count > 0 && count == t->backlog.count && t->ring->members.count > 1 && !others &&
+	       !t->token.wake && can_wait(&t->backlog, count);
+}
+
+static uint64_t idle_wait(const struct totem *t)
+{
+	uint64_t stayed = t->now_ms - t->token.stay_since_ms;
+	uint64_t left = stayed < STAY_MAX_MS ? STAY_MAX_MS - stayed : 0;
+
+	return left < STAY_IDLE_MS ? left : STAY_IDLE_MS;
+}
+
+void stay_begin(struct totem *t, const struct control_token *token)
+{
+	struct token_memory *memory = &t->token;
+
+	check(!memory->holding && t->state == TOTEM_OPERATIONAL);
+	memory->held = *token;
+	memory->holding = true;
+	memory->staying = true;
+	memory->stay_since_ms = t->now_ms;
+	timer_set(t, TIMER_HOLD, STAY_IDLE_MS);
+	timer_stop(t, TIMER_TOKEN_LOSS);
+}
+
+/* A frame was submitted. */
+void stay_go_on(struct totem *t)
+{
+	struct token_memory *memory = &t->token;
+	struct control_token *token = &memory->held;
+	uint32_t count = flow_allowed(t, token);
+	bool more = stay_wanted(t, token, count) && idle_wait(t) > 0;
+	uint64_t first = token->seq + 1;
+
+	check(memory->staying && memory->holding);
+	if (!more) {
+		token_release(t);
+		return;
+	}
+	flow_number(t, token, count);
+	visit_send(t, first, token->seq);
+	deliver_early(t, first, token->seq);
+	deliver_ready(t);
+	timer_set(t, TIMER_HOLD, idle_wait(t));
+}
