@@ -241,6 +241,7 @@ bool clients_turn(struct clients *clients)
 	bury(clients);
 	clients_end_mute(clients);
 	more = serve_active(clients);
+	engine_flush(clients->engine, clients_now(clients));
 	more = clients_relieve(clients) || more;
 	return arm(clients) || more;
 }

@@ -3,10 +3,13 @@
 #include "daemon/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <qb/qbloop.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NS_PER_MS	   UINT64_C(1000000)
 #define LOOP_SIGNALS_MAX   8
@@ -35,8 +38,9 @@ struct loop {
 	uint32_t signal_count;
 	loop_fn *due;
 	void *due_arg;
-	qb_loop_timer_handle timer;
+	int timer_fd;
 	uint64_t deadline_ms; /* of the running timer; UINT64_MAX: none runs */
+	bool job_waits;
 	loop_fn *settle;
 	void *settle_arg;
 };
@@ -63,6 +67,85 @@ static void leave(struct loop *loop)
 	loop->inside = false;
 }
 
+/* --- The timer ------------------------------------------------------------------------------------
+ * A timerfd: libqb's own timers turn the loop round and round during the last millisecond. What is due already is a job. */
+
+static void run_due(struct loop *loop)
+{
+	enter(loop);
+	if (loop->due) {
+		loop->due(loop->due_arg);
+	}
+	leave(loop);
+}
+
+static int32_t timer_due(int32_t fd, int32_t revents, void *data)
+{
+	struct loop *loop = data;
+	uint64_t expirations;
+
+	(void)revents;
+	if (read(fd, &expirations, sizeof(expirations)) == (ssize_t)sizeof(expirations)) {
+		loop->deadline_ms = UINT64_MAX;
+		run_due(loop);
+	}
+	return 0;
+}
+
+static void job_due(void *data)
+{
+	struct loop *loop = data;
+
+	loop->job_waits = false;
+	run_due(loop);
+}
+
+static int timer_new(struct loop *loop)
+{
+	loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->timer_fd < 0) {
+		return -errno;
+	}
+	return qb_loop_poll_add(loop->qb, QB_LOOP_HIGH, loop->timer_fd, POLLIN, loop, timer_due);
+}
+
+static void timer_free(struct loop *loop)
+{
+	if (loop->timer_fd >= 0) {
+		qb_loop_poll_del(loop->qb, loop->timer_fd);
+		close(loop->timer_fd);
+	}
+}
+
+void loop_timer(struct loop *loop, loop_fn *due, void *arg)
+{
+	loop->due = due;
+	loop->due_arg = arg;
+}
+
+static void wake_now(struct loop *loop)
+{
+	if (!loop->job_waits) {
+		loop->job_waits = qb_loop_job_add(loop->qb, QB_LOOP_HIGH, loop, job_due) == 0;
+	}
+}
+
+/* A timer that runs out too early costs one callback, which sets it anew; so it is only ever moved forward in time. */
+void loop_wake_at(struct loop *loop, uint64_t deadline_ms)
+{
+	struct itimerspec at = {.it_value.tv_sec = (time_t)(deadline_ms / 1000),
+				.it_value.tv_nsec = (long)(deadline_ms % 1000 * NS_PER_MS)};
+
+	if (deadline_ms <= loop_now_ms(loop)) {
+		wake_now(loop);
+	} else if (deadline_ms < loop->deadline_ms &&
+		   timerfd_settime(loop->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) == 0) {
+		loop->deadline_ms = deadline_ms;
+	}
+}
+
+/* --- Its life -------------------------------------------------------------------------------------- */
+
 int loop_new(struct loop **out)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
@@ -73,8 +156,9 @@ int loop_new(struct loop **out)
 	loop->qb = qb_loop_create();
 	loop->watches_size = LOOP_WATCHES_START;
 	loop->watches = calloc(loop->watches_size, sizeof(*loop->watches));
+	loop->timer_fd = -1;
 	loop->deadline_ms = UINT64_MAX;
-	if (!loop->qb || !loop->watches) {
+	if (!loop->qb || !loop->watches || timer_new(loop)) {
 		loop_free(&loop);
 		return -ENOMEM;
 	}
@@ -98,6 +182,7 @@ void loop_free(struct loop **loop_ptr)
 		}
 	}
 	if (loop->qb) {
+		timer_free(loop);
 		qb_loop_destroy(loop->qb);
 	}
 	free(loop->watches);
@@ -241,49 +326,6 @@ int loop_signal(struct loop *loop, int number, loop_signal_fn *raised, void *arg
 		loop->signal_count++;
 	}
 	return err;
-}
-
-/* --- The timer ------------------------------------------------------------------------------------ */
-
-static void timer_due(void *data)
-{
-	struct loop *loop = data;
-
-	loop->deadline_ms = UINT64_MAX;
-	enter(loop);
-	if (loop->due) {
-		loop->due(loop->due_arg);
-	}
-	leave(loop);
-}
-
-void loop_timer(struct loop *loop, loop_fn *due, void *arg)
-{
-	loop->due = due;
-	loop->due_arg = arg;
-}
-
-/* A timer that runs out too early costs one callback, which sets it anew; so it is only ever moved forward in time. */
-void loop_wake_at(struct loop *loop, uint64_t deadline_ms)
-{
-	uint64_t now_ms = loop_now_ms(loop);
-	uint64_t wait_ns = 1;
-
-	if (deadline_ms >= loop->deadline_ms) {
-		return;
-	}
-	if (loop->deadline_ms != UINT64_MAX) {
-		qb_loop_timer_del(loop->qb, loop->timer);
-	}
-	if (deadline_ms > now_ms) {
-		wait_ns = (deadline_ms - now_ms) * NS_PER_MS;
-	}
-	if (qb_loop_timer_add(loop->qb, QB_LOOP_HIGH, wait_ns, loop, timer_due, &loop->timer) ==
-	    0) {
-		loop->deadline_ms = deadline_ms;
-	} else {
-		loop->deadline_ms = UINT64_MAX;
-	}
 }
 
 void loop_settle(struct loop *loop, loop_fn *settle, void *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What local clients ask of the engine. Each call ends by letting the ring have what came of it. */
+/* What local clients ask of the engine. Messages are packed until engine_flush, or the token, or the
+ * next turn; all else goes to the ring at once. */
 #include "engine/engine_int.h"
 
 #include "base/check.h"
@@ -73,8 +74,15 @@ static cs_error_t mcast_body(struct engine *engine, uint32_t client, enum frame_
 		}
 		return error;
 	}
-	performed(engine, now_ms);
+	engine->now_ms = now_ms;
+	engine_perform_groups(engine);
 	return CS_OK;
+}
+
+void engine_flush(struct engine *engine, uint64_t now_ms)
+{
+	engine->now_ms = now_ms;
+	engine_pack_pump(engine);
 }
 
 cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee,

@@ -142,6 +142,9 @@ cs_error_t engine_leave(struct engine *engine, uint32_t client, uint64_t now_ms)
 cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee,
 			uint32_t region, uint64_t offset, uint64_t size, uint64_t cookie,
 			uint64_t now_ms);
+/* Lets the ring have what engine_mcast has packed, if the token is here or can be called. To be called
+ * when a batch of messages has been taken; without it they wait for the next turn or token. */
+void engine_flush(struct engine *engine, uint64_t now_ms);
 /* False while engine_mcast would answer TRY_AGAIN whatever the client. */
 bool engine_may_send(const struct engine *engine);
 

@@ -27,11 +27,10 @@ void engine_pack_flush(struct engine *engine)
 {
 	while (!list_empty(&engine->ready) && totem_backlog_free(engine->totem) > 0) {
 		struct frame *frame = list_entry(engine->ready.next, struct frame, link);
-		struct totem_event event = {
-			.kind = TOTEM_EV_SUBMIT,
-			.frame = frame,
-			.info = frame->header.info,
-			.hurry = frame->header.body == FRAME_ANNOUNCE};
+		struct totem_event event = {.kind = TOTEM_EV_SUBMIT,
+					    .frame = frame,
+					    .info = frame->header.info,
+					    .hurry = frame->header.body == FRAME_ANNOUNCE};
 
 		list_remove(&frame->link);
 		engine->ready_count--;

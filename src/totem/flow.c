@@ -92,7 +92,8 @@ void flow_close(struct totem *t, struct control_token *token)
 
 uint32_t flow_allowed(const struct totem *t, const struct control_token *token)
 {
-	uint32_t count = minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
+	uint32_t count =
+		minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
 	uint64_t space = room(t, token);
 
 	check(t->state == TOTEM_OPERATIONAL);

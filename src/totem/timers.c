@@ -6,9 +6,9 @@
  *                   token_retransmit_ms. Off while the token is here, and on a ring of one.
  * TOKEN_RETRANSMIT  we forwarded a token or commit token and have no sign that it arrived: send
  *                   it again every token_retransmit_ms.
- * HOLD              the token is here and waits: at the representative of an idle ring for
- *                   hold_ms, of a ring that only waits for somebody's pull for a moment; on a
- *                   ring of one until the next visit has something to do.
+ * HOLD              the token is here and waits: on an idle ring for hold_ms, on a ring that only
+ *                   waits for somebody's pull for a moment, during a stay for the next frame; on
+ *                   a ring of one until the next visit has something to do.
  * JOIN              gather: our proposal is said again every join_ms, because a link may have
  *                   dropped it; also puts a little distance between proposals that change
  *                   quickly.

@@ -272,8 +272,7 @@ static void visit_operational(struct totem *t, struct control *control)
 	count = flow_allowed(t, token);
 	stays = stay_wanted(t, token, count);
 	if (!stays) {
-		after = count < t->config.accelerated_window ? count
-							     : t->config.accelerated_window;
+		after = count < t->config.accelerated_window ? count : t->config.accelerated_window;
 	}
 	flow_number(t, token, count);
 	visit_send(t, first, token->seq - after);

@@ -34,7 +34,7 @@ struct totem_config {
 	uint32_t node;
 	uint32_t token_ms; /* token loss: 3000 (the driver adds token_coefficient) */
 	uint32_t token_retransmit_ms;
-	uint32_t hold_ms; /* how long the representative rests an idle token */
+	uint32_t hold_ms; /* how long an idle token rests */
 	uint32_t join_ms;
 	uint32_t consensus_ms;
 	uint32_t merge_ms;

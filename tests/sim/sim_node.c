@@ -525,6 +525,11 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 	}
 	client->memory_at += message.size;
 	client->sent++;
+	if (sim_below(sim, 2)) {
+		engine_flush(node->engine, now_ms(sim));
+	} else {
+		sim_node_wake(sim, node->id, sim_between(sim, 1, 100));
+	}
 }
 
 static void client_act(struct sim *sim, struct sim_node *node, uint32_t index)

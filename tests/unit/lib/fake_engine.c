@@ -471,6 +471,12 @@ cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guara
 	return CS_OK;
 }
 
+void engine_flush(struct engine *engine, uint64_t now_ms)
+{
+	(void)engine;
+	(void)now_ms;
+}
+
 uint32_t engine_members(const struct engine *engine, const struct cpg_name *group,
 			struct cpg_address *out, uint32_t max)
 {

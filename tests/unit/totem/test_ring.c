@@ -279,6 +279,7 @@ static void totem_step__idle_ring_rests_and_wakes(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(3, 11);
 	uint64_t steps;
+	uint64_t wakes;
 	uint32_t message;
 
 	(void)state;
@@ -296,8 +297,55 @@ static void totem_step__idle_ring_rests_and_wakes(void **state)
 	assert_true(delivered_by_all(cluster, 3, message));
 	cluster_run_ms(cluster, 300);
 	assert_true(totem_resting(cluster_totem(cluster, 2)));
-	/* The representative itself needs no message to wake its token. */
-	message = cluster_submit(cluster, 0, FRAME_AGREED, 0);
+	/* It rests with who sent last, who needs nobody to wake it. */
+	wakes = cluster_control_count(cluster, CONTROL_WAKE);
+	message = cluster_submit(cluster, 2, FRAME_AGREED, 0);
+	cluster_run_ms(cluster, 1);
+	assert_true(delivered_by_all(cluster, 3, message));
+	assert_int_equal(cluster_control_count(cluster, CONTROL_WAKE), wakes);
+	cluster_free(&cluster);
+}
+
+static void submit_each_100us(struct cluster *cluster, uint32_t node, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		cluster_submit(cluster, node, FRAME_AGREED, 0);
+		cluster_run_us(cluster, 100);
+	}
+}
+
+static void totem_step__token_stays_with_the_only_sender(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(3, 31);
+	uint64_t tokens;
+	uint32_t message;
+
+	(void)state;
+	cluster_run_ms(cluster, 500);
+	submit_each_100us(cluster, 1, 50);
+	tokens = cluster_control_count(cluster, CONTROL_TOKEN);
+	submit_each_100us(cluster, 1, 500);
+	/* A rotation per part of the window, or per 10 ms, not per frame. */
+	assert_in_range(cluster_control_count(cluster, CONTROL_TOKEN) - tokens, 3, 100);
+	/* Everything is released soon after the last. */
+	assert_true(cluster_run_until(cluster, cluster_settled, 20));
+	/* Another one waits for a rotation only, not for the end of the stay. */
+	submit_each_100us(cluster, 1, 5);
+	message = cluster_submit(cluster, 2, FRAME_AGREED, 0);
+	cluster_run_ms(cluster, 1);
+	assert_true(delivered_by_all(cluster, 3, message));
+	cluster_free(&cluster);
+}
+
+static void totem_step__token_does_not_stay_with_safe_frames(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(3, 32);
+	uint32_t message;
+
+	(void)state;
+	cluster_run_ms(cluster, 500);
+	submit_each_100us(cluster, 0, 10);
+	message = cluster_submit(cluster, 0, FRAME_SAFE, 0);
 	cluster_run_ms(cluster, 1);
 	assert_true(delivered_by_all(cluster, 3, message));
 	cluster_free(&cluster);
@@ -424,7 +472,7 @@ static void totem_step__token_is_sent_before_the_last_frames(void **state)
 	assert_true(cluster_run_until(cluster, cluster_formed, 5000));
 	cluster_run_ms(cluster, 500);
 	for (uint32_t i = 0; i < 17; i++) {
-		cluster_submit(cluster, 0, FRAME_AGREED, 0);
+		cluster_submit(cluster, 0, FRAME_SAFE, 0);
 	}
 	cluster_run_until(cluster, cluster_settled, 100);
 	assert_true(cluster_last_control(cluster, 0, CONTROL_TOKEN, &bytes) > 0);
@@ -476,6 +524,8 @@ int main(void)
 		cmocka_unit_test(totem_step__failed_pull_is_requested_at_once),
 		cmocka_unit_test(totem_step__slow_pull_with_progress_is_not_failed),
 		cmocka_unit_test(totem_step__idle_ring_rests_and_wakes),
+		cmocka_unit_test(totem_step__token_stays_with_the_only_sender),
+		cmocka_unit_test(totem_step__token_does_not_stay_with_safe_frames),
 		cmocka_unit_test(totem_step__lost_wake_costs_a_hold_only),
 		cmocka_unit_test(totem_step__lost_token_is_sent_again),
 		cmocka_unit_test(totem_step__token_lost_for_good_forms_the_ring_anew),
