@@ -25,16 +25,35 @@ static void crc32c__examples_of_the_rfc(void **state)
 	assert_int_equal(crc32c("123456789", 9), 0xe3069283);
 }
 
-static void crc32c__both_ways_agree(void **state)
+static void fill(uint8_t *bytes, size_t size)
 {
-	uint8_t bytes[300];
 	uint32_t seed = 1;
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(bytes); i++) {
+	for (size_t i = 0; i < size; i++) {
 		seed = seed * 1664525u + 1013904223u;
 		bytes[i] = (uint8_t)(seed >> 24);
 	}
+}
+
+/* Long enough that several lanes are computed side by side. */
+static void crc32c__both_ways_agree_on_long_ones(void **state)
+{
+	static uint8_t bytes[50000];
+
+	(void)state;
+	fill(bytes, sizeof(bytes));
+	for (size_t size = 12280; size + 8 <= sizeof(bytes); size += 1021) {
+		assert_int_equal(crc32c(bytes + size % 8, size),
+				 crc32c_portable(bytes + size % 8, size));
+	}
+}
+
+static void crc32c__both_ways_agree(void **state)
+{
+	uint8_t bytes[300];
+
+	(void)state;
+	fill(bytes, sizeof(bytes));
 	for (size_t from = 0; from < 9; from++) {
 		for (size_t size = 0; from + size <= sizeof(bytes); size += 7) {
 			assert_int_equal(crc32c(bytes + from, size),
@@ -48,6 +67,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc32c__examples_of_the_rfc),
 		cmocka_unit_test(crc32c__both_ways_agree),
+		cmocka_unit_test(crc32c__both_ways_agree_on_long_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
