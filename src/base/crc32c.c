@@ -3,7 +3,6 @@
 #include "base/crc32c.h"
 
 #include <string.h>
-#include <threads.h>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -37,7 +36,6 @@ uint32_t crc32c_portable(const void *bytes, size_t size)
 #define LANE_WORDS (LANE_BYTES / sizeof(uint64_t))
 
 static uint32_t shifts[4][256]; /* by byte of the remainder */
-static once_flag shifts_made = ONCE_FLAG_INIT;
 
 __attribute__((target("sse4.2"))) static void make_shifts(void)
 {
@@ -50,6 +48,15 @@ __attribute__((target("sse4.2"))) static void make_shifts(void)
 		for (uint32_t byte = 0; byte < 256; byte++) {
 			shifts[bit / 8][byte] ^= byte >> bit % 8 & 1 ? (uint32_t)crc : 0;
 		}
+	}
+}
+
+/* Before main, so that any thread finds it done. */
+__attribute__((constructor)) static void prepare(void)
+{
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("sse4.2")) {
+		make_shifts();
 	}
 }
 
@@ -85,9 +92,6 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(const void *bytes
 	const uint8_t *at = bytes;
 	uint64_t crc = ~0u;
 
-	if (size >= 3 * LANE_BYTES) {
-		call_once(&shifts_made, make_shifts);
-	}
 	for (; size >= 3 * LANE_BYTES; at += 3 * LANE_BYTES, size -= 3 * LANE_BYTES) {
 		crc = three_lanes(crc, at);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "totem/recovery.h"
+#include "totem/timers.h"
 #include "totem/totem.h"
 #include "totem/window.h"
 #include "wire/control.h"
@@ -15,20 +16,6 @@
 /* Idle rotations after which everybody has delivered and released all: two for SAFE (aru of two
  * visits), one to see it. */
 #define IDLE_VISITS_MIN 3
-
-/* Logical timers; timers.c says what each is for. In the order in which they are looked at when
- * several are due. */
-enum timer {
-	TIMER_TOKEN_LOSS,
-	TIMER_TOKEN_RETRANSMIT,
-	TIMER_HOLD,
-	TIMER_JOIN,
-	TIMER_CONSENSUS,
-	TIMER_MERGE,
-	TIMER_RECOVER,
-};
-#define TIMERS	  7
-#define TIMER_OFF UINT64_MAX
 
 struct peer {
 	uint32_t node;
@@ -168,12 +155,6 @@ bool ring_exists(const struct ring *ring);
 /* The member that passes the token to us, and the one we pass it to. */
 uint32_t ring_before(const struct ring *ring);
 uint32_t ring_after(const struct ring *ring);
-
-/* timers.c */
-void timer_set(struct totem *t, enum timer timer, uint64_t after_ms);
-void timer_stop(struct totem *t, enum timer timer);
-void timer_shorten(struct totem *t, enum timer timer, uint64_t after_ms);
-void timers_run(struct totem *t);
 
 /* peers.c */
 struct peer *peer_find(struct totem *t, uint32_t node);
