@@ -69,7 +69,7 @@ static void write_picture(FILE *file, const char *prefix, const char *name, cons
 static void write_script(const struct report *report, const char *prefix, FILE *file)
 {
 	fprintf(file,
-		"set logscale xy\nset grid\nset xlabel 'bytes a message'\nset key left top\n"
+		"set logscale xy\nset grid\nset xlabel 'bytes a message'\nset key below\n"
 		"data = '%s.dat'\n",
 		prefix);
 	if (report->options->mode == BENCH_THROUGHPUT) {
