@@ -81,9 +81,10 @@ static uint64_t process_cpu_ns(int pid)
 	return stat_ticks(line) * (SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-void meter_start(struct meter *meter, uint64_t from_ns, uint64_t until_ns, int daemon_pid)
+void meter_start(struct meter *meter, uint64_t from_ns, uint64_t length_ns, int daemon_pid)
 {
-	*meter = (struct meter){.from_ns = from_ns, .until_ns = until_ns, .daemon_pid = daemon_pid};
+	*meter = (struct meter){
+		.from_ns = from_ns, .length_ns = length_ns, .daemon_pid = daemon_pid};
 }
 
 static void open_window(struct meter *meter)
@@ -112,7 +113,7 @@ bool meter_count(struct meter *meter)
 		return false;
 	case METER_RUNS:
 		meter->messages++;
-		if (meter_about_now_ns() >= meter->until_ns) {
+		if (meter_about_now_ns() >= meter->begin_ns + meter->length_ns) {
 			close_window(meter);
 		}
 		return true;

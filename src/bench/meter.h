@@ -20,7 +20,7 @@ struct meter {
 	enum meter_state state;
 	int daemon_pid; /* 0 for none */
 	uint64_t from_ns;
-	uint64_t until_ns;
+	uint64_t length_ns;
 	uint64_t begin_ns;
 	uint64_t end_ns;
 	uint64_t messages;
@@ -32,7 +32,7 @@ struct meter {
 uint64_t meter_now_ns(void);
 uint64_t meter_about_now_ns(void);
 
-void meter_start(struct meter *meter, uint64_t from_ns, uint64_t until_ns, int daemon_pid);
+void meter_start(struct meter *meter, uint64_t from_ns, uint64_t length_ns, int daemon_pid);
 
 /* A delivery: whether it counts. */
 bool meter_count(struct meter *meter);

@@ -147,8 +147,7 @@ static void take_step(struct bench *bench, const struct talk_header *header, con
 		}
 	}
 	from_ns = now + bench->step.warmup_ns;
-	meter_start(&bench->meter, from_ns, from_ns + bench->step.duration_ns,
-		    bench->options->daemon_pid);
+	meter_start(&bench->meter, from_ns, bench->step.duration_ns, bench->options->daemon_pid);
 	traffic_start(bench, now);
 }
 
