@@ -106,8 +106,12 @@ struct client {
 	uint64_t queued_bytes;	 /* of our memory */
 	uint64_t referred_bytes; /* payloads of unread messages that are not in its ring */
 	uint64_t spilled_bytes;
-	struct list held;   /* events that hold a body, oldest first */
-	uint32_t ring_held; /* records that went into the ring with a body */
+	struct list held; /* events that hold a body, oldest first */
+	bool lagging;	  /* pace.c */
+	uint64_t pace_since_ms;
+	uint64_t pace_looked_ms;
+	uint32_t pace_freed; /* slots since then */
+	uint32_t ring_held;  /* records that went into the ring with a body */
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
@@ -229,6 +233,11 @@ bool clients_pressed_by(const struct clients *clients, const struct body *body);
 bool clients_pressed(const struct clients *clients);
 /* It is time to know what was read: some message may be waiting for that memory. */
 bool clients_short(const struct clients *clients);
+
+/* pace.c */
+#define CLIENTS_GRACE_MS 100u
+void client_freed_slot(struct client *client);
+uint64_t client_pace(struct client *client, uint64_t now_ms);
 
 /* relieve.c: copies what stands in the way of the ring */
 /* A bounded amount at a time. True: there is more to copy now. */

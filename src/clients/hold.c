@@ -2,7 +2,8 @@
 /* Clients keep bodies until they have read them, but never so many that the ring could run out of
  * memory. Their share:
  *
- * slots     an eighth of all: the engine builds its own frames in a quarter
+ * slots     as many as there are, for a client that reads: when few are left the ring waits; an
+ *           eighth for clients that lag (pace.c)
  * extents   half
  * send      half of each region, or for large messages half of what a client may have
  *
@@ -14,8 +15,9 @@
 
 #include "base/check.h"
 
-#define SLOTS_SHARE   8
-#define EXTENTS_SHARE 2
+#define SLOTS_SHARE	    8
+#define SLOTS_PRESSED_SHARE 2
+#define EXTENTS_SHARE	    2
 /* Large messages have regions of their own, where half of the region is never enough. */
 #define COMMON_REGION_MAX_BYTES (4u * 1024 * 1024)
 
@@ -50,7 +52,7 @@ bool client_may_hold(const struct client *client, const struct body *body)
 	}
 	switch (body->home) {
 	case BODY_SLOT:
-		return clients->pinned_slots < slots_max(clients);
+		return !client->lagging || clients->pinned_slots < slots_max(clients);
 	case BODY_EXTENT:
 		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
 	case BODY_SEND:
@@ -106,6 +108,9 @@ void client_let_go(struct client *client, struct event *event)
 	}
 	event->body = NULL;
 	list_remove(&event->held);
+	if (body->home == BODY_SLOT) {
+		client_freed_slot(client);
+	}
 	if (body->holds[HOLD_CLIENT] == 1) {
 		count(client->clients, body, false);
 	}
@@ -123,7 +128,9 @@ const uint8_t *client_payload(const struct event *event)
 
 static bool slots_pressed(const struct clients *clients)
 {
-	return clients->pinned_slots > slots_max(clients) / 4 * 3;
+	return clients->pinned_slots >
+		       clients->config.slab_config.slot_count / SLOTS_PRESSED_SHARE ||
+	       (clients->pinned_slots > 0 && engine_slots_short(clients->engine));
 }
 
 static bool extents_pressed(const struct clients *clients)

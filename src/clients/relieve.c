@@ -4,13 +4,13 @@
  * up for it.
  *
  * Whoever reads within the grace time gets its message without a copy; whoever does not makes the
- * senders wait for that long, once per message, and no longer. */
+ * senders wait for that long and no longer: once per large message; for small ones, which wait in
+ * slots, until pace.c finds that it lags. */
 #include "clients/clients_int.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define GRACE_MS       100u
 #define SLICE_BYTES    (1024u * 1024)
 #define PER_TURN_BYTES (2u * 1024 * 1024)
 
@@ -86,11 +86,31 @@ static struct event *next_in_the_way(const struct client *client)
 	return NULL;
 }
 
+static void look_again_at(struct clients *clients, uint64_t due_ms)
+{
+	if (due_ms < clients->relieve_at_ms) {
+		clients->relieve_at_ms = due_ms;
+	}
+}
+
+/* When its place is wanted back; 0: now. */
+static uint64_t patience(struct client *client, const struct event *event, uint64_t now_ms)
+{
+	uint64_t due_ms = event->queued_at_ms + CLIENTS_GRACE_MS;
+
+	if (event->body->home == BODY_SLOT) {
+		due_ms = client_pace(client, now_ms);
+		return client->lagging ? 0 : due_ms;
+	}
+	return now_ms < due_ms ? due_ms : 0;
+}
+
 /* False when the budget is spent. */
 static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 {
 	struct clients *clients = client->clients;
 	uint64_t copied = 1;
+	uint64_t due_ms;
 
 	while (copied > 0 && *budget > 0 && !client->doom && !client->slow && !client->hung_up) {
 		struct event *event = next_in_the_way(client);
@@ -98,10 +118,9 @@ static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 		if (!event) {
 			break;
 		}
-		if (now_ms < event->queued_at_ms + GRACE_MS) {
-			if (event->queued_at_ms + GRACE_MS < clients->relieve_at_ms) {
-				clients->relieve_at_ms = event->queued_at_ms + GRACE_MS;
-			}
+		due_ms = patience(client, event, now_ms);
+		if (due_ms > 0) {
+			look_again_at(clients, due_ms);
 			break;
 		}
 		copied = move_event(client, event, *budget);

@@ -214,6 +214,11 @@ void client_events_pump(struct client *client)
 	push_queue(client);
 	if (!list_empty(&client->in_ring) || !list_empty(&client->queue)) {
 		client_activate(client);
+	} else {
+		client->lagging = false;
+	}
+	if (client->lagging) {
+		client_pace(client, clients_now(client->clients));
 	}
 }
 

@@ -49,6 +49,12 @@ cs_error_t engine_leave(struct engine *engine, uint32_t client, uint64_t now_ms)
 	return error;
 }
 
+bool engine_slots_short(const struct engine *engine)
+{
+	return engine->own_slots + CONTROL_SLOTS >= engine->own_slots_max ||
+	       engine->posted < 3 * engine->config.totem.window_size;
+}
+
 bool engine_may_send(const struct engine *engine)
 {
 	return pg_active(engine->pg) && list_empty(&engine->queued) &&

@@ -145,6 +145,8 @@ cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guara
 /* Lets the ring have what engine_mcast has packed, if the token is here or can be called. To be called
  * when a batch of messages has been taken; without it they wait for the next turn or token. */
 void engine_flush(struct engine *engine, uint64_t now_ms);
+/* True while frames wait for slots, ours or those that others would send us. */
+bool engine_slots_short(const struct engine *engine);
 /* False while engine_mcast would answer TRY_AGAIN whatever the client. */
 bool engine_may_send(const struct engine *engine);
 

@@ -141,6 +141,9 @@ static void free_slab(struct body *body)
 	} else {
 		slab_extent_put(own->engine->slab, body->offset);
 	}
+	if (own->engine->remote_left > 0) {
+		eventfd_write(own->engine->fd, 1);
+	}
 	free(own);
 }
 
@@ -469,6 +472,11 @@ cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guara
 		item->body = send_body(engine, client, region, offset, size, cookie);
 	}
 	return CS_OK;
+}
+
+bool engine_slots_short(const struct engine *engine)
+{
+	return slab_slots_free(engine->slab) < engine->slab_config.slot_count / 8;
 }
 
 void engine_flush(struct engine *engine, uint64_t now_ms)
