@@ -118,6 +118,7 @@ struct engine {
 	int cells_fd; /* behind them, while they are there */
 	struct sending *sendings;
 	uint32_t free_sending;
+	uint32_t sending; /* how many are under way */
 
 	struct list free_frames;
 	struct frame *open; /* being packed */

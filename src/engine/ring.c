@@ -7,8 +7,8 @@
 #include "wire/control.h"
 
 /* Slots that may still be promised: posted ones, less those that announced frames on their way will
- * take, and those that repetitions may take for a moment: when a bulk connection is redialled,
- * frames whose acknowledgement was lost come again, at most two rotations' worth. */
+ * take, and those that repetitions may take for a moment: frames asked for again, and those whose
+ * acknowledgement was lost when a bulk connection is redialled; a window's worth each. */
 static uint32_t promise(const struct engine *engine)
 {
 	struct totem_status status;
@@ -17,6 +17,13 @@ static uint32_t promise(const struct engine *engine)
 	totem_status(engine->totem, &status);
 	expected = status.high_seq - status.aru + 2ull * engine->config.totem.window_size;
 	return expected < engine->posted ? engine->posted - (uint32_t)expected : 0;
+}
+
+static uint32_t sendable(const struct engine *engine)
+{
+	uint32_t window = engine->config.totem.window_size;
+
+	return engine->sending < window ? window - engine->sending : 0;
 }
 
 static void send_control(struct engine *engine, const struct totem_action *action)
@@ -119,6 +126,7 @@ void engine_ring_event(struct engine *engine, struct totem_event *event)
 
 	event->now_ms = engine->now_ms;
 	event->capacity = promise(engine);
+	event->sendable = sendable(engine);
 	update = totem_step(engine->totem, event);
 	for (uint32_t i = 0; i < update->count && !engine->failed; i++) {
 		perform(engine, &update->actions[i]);

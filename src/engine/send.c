@@ -74,6 +74,7 @@ void engine_send_fini(struct engine *engine)
 
 static void free_sending(struct engine *engine, struct sending *sending)
 {
+	engine->sending--;
 	sending->frame = NULL;
 	sending->next_free = engine->free_sending;
 	engine->free_sending = (uint32_t)(sending - engine->sendings);
@@ -165,6 +166,7 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	}
 	sending = &engine->sendings[cell];
 	engine->free_sending = sending->next_free;
+	engine->sending++;
 	sending->frame = frame;
 	count = compose(engine, cell, frame, &action->info, segs);
 	for (uint32_t i = 0; i < action->members->count; i++) {

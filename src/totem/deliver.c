@@ -31,18 +31,20 @@ static struct place *place_of(const struct totem *t, uint32_t from, const struct
 	return place->state == PLACE_HERE ? NULL : place;
 }
 
-static void note_seq(struct totem *t, struct ring *ring, uint64_t seq)
+static void note_seq(struct totem *t, struct ring *ring, const struct frame_info *info)
 {
 	const struct ring *turning = t->state == TOTEM_OPERATIONAL ? t->ring : t->next;
 
 	t->progress = true;
-	if (seq > ring->high_seq) {
-		ring->high_seq = seq;
+	if (info->seq > ring->high_seq) {
+		ring->high_seq = info->seq;
 	}
 	/* Numbered after we passed the token on: it has arrived (paper, Total Ordering Protocol:
 	 * token retransmission). */
-	if (ring == turning && seq > t->token.visit_seq) {
+	if (ring == turning && info->seq > t->token.visit_seq) {
 		token_arrived_evidence(t);
+		t->token.sender = info->origin != t->config.node ? info->origin : 0;
+		stay_disturb(t);
 	}
 }
 
@@ -74,7 +76,7 @@ void frame_received(struct totem *t, const struct totem_event *event)
 		recovery_answered(t, info->seq);
 	}
 	window_put(&ring->window, info, event->frame);
-	note_seq(t, ring, info->seq);
+	note_seq(t, ring, info);
 	if (t->state == TOTEM_OPERATIONAL) {
 		deliver_early(t, info->seq, info->seq);
 		deliver_ready(t);
@@ -100,7 +102,7 @@ void frame_pending(struct totem *t, const struct totem_event *event)
 		t->recovery.moved = true;
 	}
 	place->state = PLACE_PENDING;
-	note_seq(t, ring, info->seq);
+	note_seq(t, ring, info);
 	if (t->state == TOTEM_RECOVERY && ring == t->ring && t->recovery.united &&
 	    !t->recovery.done && t->recovery.asked == 0) {
 		recovery_ask(t);

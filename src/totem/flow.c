@@ -92,8 +92,8 @@ void flow_close(struct totem *t, struct control_token *token)
 
 uint32_t flow_allowed(const struct totem *t, const struct control_token *token)
 {
-	uint32_t count =
-		minimum(t->backlog.count, minimum(t->config.max_messages, share(t, token)));
+	uint32_t most = minimum(t->config.max_messages, t->sendable);
+	uint32_t count = minimum(t->backlog.count, minimum(most, share(t, token)));
 	uint64_t space = room(t, token);
 
 	check(t->state == TOTEM_OPERATIONAL);
@@ -122,6 +122,7 @@ void flow_number(struct totem *t, struct control_token *token, uint32_t count)
 	}
 	check(token->seq <= ring->window.released + TOTEM_WINDOW_MAX &&
 	      ring->window.high <= token->seq);
+	t->sendable -= count;
 	t->counters.frames_sent += count;
 	t->token.sent += count;
 	token->fcc += count;

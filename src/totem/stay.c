@@ -59,7 +59,8 @@ void stay_go_on(struct totem *t)
 	struct token_memory *memory = &t->token;
 	struct control_token *token = &memory->held;
 	uint32_t count = flow_allowed(t, token);
-	bool more = stay_wanted(t, token, count) && idle_wait(t) > 0;
+	bool more = stay_wanted(t, token, count) && idle_wait(t) > 0 &&
+		    t->ring->window.high <= token->seq;
 	uint64_t first = token->seq + 1;
 
 	check(memory->staying && memory->holding);
@@ -72,4 +73,31 @@ void stay_go_on(struct totem *t)
 	deliver_early(t, first, token->seq);
 	deliver_ready(t);
 	timer_set(t, TIMER_HOLD, idle_wait(t));
+}
+
+static void wake(struct totem *t, uint32_t node)
+{
+	struct control *control = message_new(t, CONTROL_WAKE);
+
+	control->ring = t->ring->id;
+	act_control(t, node, control);
+	t->token.woke = true;
+}
+
+/* We have something to send. The token comes sooner if we say so to where it rests, or to who has
+ * sent since our visit and may be staying, because at that visit we had nothing. */
+void stay_disturb(struct totem *t)
+{
+	const struct token_memory *memory = &t->token;
+	bool silent = memory->sent == 0 && memory->backlog == 0;
+
+	if (t->state != TOTEM_OPERATIONAL || memory->holding || memory->woke ||
+	    t->backlog.count == 0) {
+		return;
+	}
+	if (silent && memory->sender != 0) {
+		wake(t, memory->sender);
+	} else if (memory->resting && memory->seat != t->ring->me) {
+		wake(t, t->ring->members.id[memory->seat]);
+	}
 }

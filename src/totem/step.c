@@ -65,17 +65,6 @@ static void control_received(struct totem *t, const struct totem_event *event)
 	}
 }
 
-/* The token rests or stays at its seat: it comes sooner if we say so. */
-static void wake_seat(struct totem *t)
-{
-	struct control *control = message_new(t, CONTROL_WAKE);
-
-	control->ring = t->ring->id;
-	act_control(t, t->ring->members.id[t->token.seat], control);
-	t->token.resting = false;
-	t->token.alone = false;
-}
-
 static void submit(struct totem *t, const struct totem_event *event)
 {
 	struct token_memory *memory = &t->token;
@@ -89,8 +78,8 @@ static void submit(struct totem *t, const struct totem_event *event)
 	} else if (memory->holding && memory->resting) {
 		memory->idle_visits = 0;
 		token_release(t);
-	} else if ((memory->resting || memory->alone) && memory->seat != t->ring->me) {
-		wake_seat(t);
+	} else {
+		stay_disturb(t);
 	}
 }
 
@@ -160,6 +149,7 @@ const struct totem_update *totem_step(struct totem *t, const struct totem_event 
 	if (event->now_ms > t->now_ms) {
 		t->now_ms = event->now_ms;
 	}
+	t->sendable = event->sendable;
 	t->capacity = event->capacity;
 	t->capacity_from = t->ring->high_seq;
 	if (t->left) {

@@ -106,9 +106,10 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	memory->visit_aru = token->aru;
 	memory->visit_done = token->done;
 	memory->resting = token->idle;
-	memory->alone = token->alone;
 	memory->seat = token->seat;
+	memory->sender = 0;
 	memory->wake = false;
+	memory->woke = false;
 	if (ring->members.count == 1) {
 		keep(t, token);
 	} else {
@@ -235,15 +236,6 @@ static void update_safe(struct totem *t, const struct control_token *token)
 	check(t->ring->safe <= t->ring->window.aru);
 }
 
-/* Whether its seat will find at the next visit that nobody else has anything. */
-static bool found_alone(const struct totem *t, const struct control_token *token)
-{
-	if (t->token.sent > 0) {
-		return token->fcc == t->token.sent && token->backlog == t->token.backlog;
-	}
-	return token->alone && t->backlog.count == 0;
-}
-
 static void visit_end(struct totem *t, struct control *control)
 {
 	struct control_token *token = &control->token;
@@ -252,7 +244,6 @@ static void visit_end(struct totem *t, struct control *control)
 	rtr_request(t, token);
 	update_aru(t, t->ring, token);
 	flow_promise(t, token);
-	token->alone = found_alone(t, token);
 	token->idle = stays_idle(t, t->ring, token, token->idle);
 	forward(t, t->ring, control);
 }
@@ -295,7 +286,6 @@ static void visit_end_stay(struct totem *t)
 
 	*token = t->token.held;
 	first = token->seq + 1;
-	t->token.staying = false;
 	flow_number(t, token, flow_allowed(t, token));
 	visit_end(t, control);
 	visit_send(t, first, token->seq);
@@ -315,17 +305,24 @@ static void visit_recovery(struct totem *t, struct control *control)
 	forward(t, t->next, control);
 }
 
+/* Whoever numbers a frame has the token: all numbers in use are on it. Else somebody lies. */
+bool token_contradicted(struct totem *t, const struct ring *ring, const struct control_token *token)
+{
+	if (ring->window.high <= token->seq) {
+		return false;
+	}
+	reject(t, "frame with a number that nobody has assigned");
+	gather_enter(t, TOTEM_REASON_CONTRADICTION);
+	return true;
+}
+
 static void visit(struct totem *t, const struct control_token *arrived)
 {
 	struct ring *ring = turning_ring(t);
 	struct control *control;
 	uint64_t stuck = find_stuck(t, ring, arrived);
 
-	/* Whoever numbers a frame has the token: all numbers in use are on it. Else somebody
-	 * lies. */
-	if (ring->window.high > arrived->seq) {
-		reject(t, "frame with a number that nobody has assigned");
-		gather_enter(t, TOTEM_REASON_CONTRADICTION);
+	if (token_contradicted(t, ring, arrived)) {
 		return;
 	}
 	note_visit(t);
@@ -390,7 +387,10 @@ void token_release(struct totem *t)
 	memory->resting = false;
 	timer_stop(t, TIMER_HOLD);
 	if (memory->staying) {
-		visit_end_stay(t);
+		memory->staying = false;
+		if (!token_contradicted(t, t->ring, &memory->held)) {
+			visit_end_stay(t);
+		}
 	} else {
 		visit(t, &memory->held);
 	}

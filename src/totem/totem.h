@@ -82,8 +82,13 @@ struct totem_event {
 	bool hurry; /* SUBMIT: what it holds is wanted back soon, so the token shall not stay */
 	/* with every event: receive slots this node can promise for frames beyond high_seq of
 	 * totem_status. Those up to there that are not here yet have been taken off, and
-	 * window_size more, where frames land that come twice because the ring asked for them */
+	 * twice window_size more, where frames land that come twice: because the ring asked for
+	 * them, or because a connection was redialled */
 	uint32_t capacity;
+	/* with every event: frames this node may send now. Of those that it has sent no peer may
+	 * have left more than window_size unacknowledged: they come twice when a connection is
+	 * redialled, and need slots then */
+	uint32_t sendable;
 	const uint8_t *bytes; /* borrowed */
 	size_t size;
 	struct frame_info info;

@@ -58,10 +58,11 @@ struct token_memory {
 	bool holding;  /* `held` is the token, and it is here */
 	bool staying;  /* ...because its visit goes on */
 	uint64_t stay_since_ms;
-	bool resting;  /* nothing will bring the token here soon */
-	bool alone;    /* nor this: its seat, alone with something to send, may keep it */
-	bool wake;     /* another member has something to send */
-	uint32_t seat; /* where it rests */
+	bool resting;	 /* nothing will bring the token here soon */
+	bool wake;	 /* another member has something to send */
+	bool woke;	 /* we have said so since our visit */
+	uint32_t seat;	 /* where it rests */
+	uint32_t sender; /* of the highest frame that came since our visit; 0: none did */
 	struct control_token held;
 	uint32_t sent_to;
 	size_t sent_size;
@@ -104,6 +105,7 @@ struct totem {
 	bool left;
 	uint64_t now_ms;
 	uint64_t ring_seq;	/* highest persisted */
+	uint32_t sendable;	/* what the driver can send now */
 	uint64_t capacity;	/* slots that the driver promises beyond... */
 	uint64_t capacity_from; /* ...this number of the installed ring */
 	uint64_t deadlines[TIMERS];
@@ -190,12 +192,15 @@ void token_received(struct totem *t, uint32_t from, const struct control_token *
 void token_timer_retransmit(struct totem *t);
 void token_release(struct totem *t);
 void visit_send(struct totem *t, uint64_t first, uint64_t last);
+bool token_contradicted(struct totem *t, const struct ring *ring,
+			const struct control_token *token);
 void wake_received(struct totem *t, uint32_t from, struct ringid ring);
 
 /* stay.c */
 bool stay_wanted(const struct totem *t, const struct control_token *token, uint32_t count);
 void stay_begin(struct totem *t, const struct control_token *token);
 void stay_go_on(struct totem *t);
+void stay_disturb(struct totem *t);
 
 /* repeats.c */
 uint32_t repeats_room(struct totem *t);

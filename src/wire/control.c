@@ -11,7 +11,6 @@
 #define COMMIT_FILLED	  1u
 #define COMMIT_RECEIVED	  2u
 #define TOKEN_IDLE	  1u
-#define TOKEN_ALONE	  2u
 #define HAVE_REPLY	  1u
 #define COMMIT_ENTRY_SIZE 56
 #define TOKEN_FIXED_SIZE  (CONTROL_HEADER_SIZE + 96)
@@ -214,7 +213,7 @@ static void put_token(struct writer *w, const struct control_token *token)
 	writer_u64(w, token->seq);
 	writer_u64(w, token->aru);
 	writer_u32(w, token->aru_id);
-	writer_u32(w, (token->idle ? TOKEN_IDLE : 0) | (token->alone ? TOKEN_ALONE : 0));
+	writer_u32(w, token->idle ? TOKEN_IDLE : 0);
 	writer_u32(w, token->fcc);
 	writer_u32(w, token->backlog);
 	writer_u64(w, token->limit);
@@ -232,7 +231,7 @@ static const char *check_token(const struct control_token *token, uint32_t flags
 	    token->token_seq > CONTROL_SEQ_MAX) {
 		return "token: no ring or no hop count";
 	}
-	if ((flags & ~(TOKEN_IDLE | TOKEN_ALONE)) != 0 || token->seat >= NODES_MAX) {
+	if ((flags & ~TOKEN_IDLE) != 0 || token->seat >= NODES_MAX) {
 		return "token: unknown flags, or a seat that no ring has";
 	}
 	if (token->aru > token->seq || token->seq > CONTROL_SEQ_MAX ||
@@ -255,7 +254,6 @@ static const char *get_token(struct cursor *c, struct control_token *token)
 	token->aru_id = cursor_u32(c);
 	flags = cursor_u32(c);
 	token->idle = flags & TOKEN_IDLE;
-	token->alone = flags & TOKEN_ALONE;
 	token->fcc = cursor_u32(c);
 	token->backlog = cursor_u32(c);
 	token->limit = cursor_u64(c);

@@ -81,7 +81,6 @@ struct control_token {
 	uint64_t aru;	    /* lowest all-received-up-to */
 	uint32_t aru_id;    /* who lowered it; 0: aru == seq */
 	bool idle;	    /* its seat will rest it when it comes round unchanged */
-	bool alone;	    /* its seat was the only one that sent in the last rotation */
 	uint32_t fcc;	    /* frames sent in the last rotation, by all */
 	uint32_t backlog;   /* frames waiting, at all */
 	uint64_t limit; /* nobody assigns a number beyond: complete minimum of the last rotation */

@@ -416,6 +416,7 @@ static void step(struct node *node, struct totem_event *event)
 
 	event->now_ms = node->cluster->now_us / 1000;
 	event->capacity = capacity(node);
+	event->sendable = UINT32_MAX;
 	update = totem_step(node->totem, event);
 	node->cluster->steps++;
 	check_spin(node);
