@@ -111,6 +111,10 @@ static int timer_new(struct loop *loop)
 
 static void timer_free(struct loop *loop)
 {
+	/* libqb forgets jobs without freeing them. */
+	if (loop->job_waits) {
+		qb_loop_job_del(loop->qb, QB_LOOP_HIGH, loop, job_due);
+	}
 	if (loop->timer_fd >= 0) {
 		qb_loop_poll_del(loop->qb, loop->timer_fd);
 		close(loop->timer_fd);

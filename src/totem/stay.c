@@ -84,20 +84,35 @@ static void wake(struct totem *t, uint32_t node)
 	t->token.woke = true;
 }
 
-/* We have something to send. The token comes sooner if we say so to where it rests, or to who has
- * sent since our visit and may be staying, because at that visit we had nothing. */
-void stay_disturb(struct totem *t)
+/* Whom to wake when there is something to send: where the token rests, or who has sent since our
+ * visit and may be staying, because at that visit we had nothing. 0: nobody. */
+static uint32_t sleeper(const struct totem *t)
 {
 	const struct token_memory *memory = &t->token;
 	bool silent = memory->sent == 0 && memory->backlog == 0;
 
-	if (t->state != TOTEM_OPERATIONAL || memory->holding || memory->woke ||
-	    t->backlog.count == 0) {
-		return;
+	if (t->state != TOTEM_OPERATIONAL || memory->holding || memory->woke) {
+		return 0;
 	}
 	if (silent && memory->sender != 0) {
-		wake(t, memory->sender);
-	} else if (memory->resting && memory->seat != t->ring->me) {
-		wake(t, t->ring->members.id[memory->seat]);
+		return memory->sender;
 	}
+	return memory->resting && memory->seat != t->ring->me ? t->ring->members.id[memory->seat]
+							      : 0;
+}
+
+void stay_disturb(struct totem *t)
+{
+	uint32_t node = sleeper(t);
+
+	if (node != 0 && t->backlog.count > 0) {
+		wake(t, node);
+	}
+}
+
+/* A frame submitted now need not wait for the token to come round. */
+bool totem_resting(const struct totem *t)
+{
+	return t->state == TOTEM_OPERATIONAL &&
+	       (t->token.staying || (t->token.resting && !t->token.woke) || sleeper(t) != 0);
 }

@@ -68,12 +68,6 @@ void totem_drain(struct totem *t, void (*release)(void *ctx, void *frame), void 
 	}
 }
 
-bool totem_resting(const struct totem *t)
-{
-	return t->state == TOTEM_OPERATIONAL &&
-	       (t->token.staying || (t->token.resting && !t->token.woke));
-}
-
 bool totem_wants(const struct totem *t, uint32_t from, const struct frame_info *info)
 {
 	return frame_wanted(t, from, info);
