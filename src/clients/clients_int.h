@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Inside the clients' part of the daemon. Callbacks of the engine only queue, and mark a client
- * for closing (client_doom): the engine must not be called from inside them. Everything that
- * calls the engine starts in a loop callback or in clients_turn. */
+/* Inside the clients room. Callbacks of the engine only queue, and mark a client for closing
+ * (client_doom): calls of the engine start in a callback of the loop or in clients_turn. */
 #ifndef CORONET_CLIENTS_INT_H
 #define CORONET_CLIENTS_INT_H
 
@@ -9,6 +8,7 @@
 
 #include "base/list.h"
 #include "clients/clients.h"
+#include "clients/pace.h"
 #include "ipc/memory.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"
@@ -107,11 +107,8 @@ struct client {
 	uint64_t referred_bytes; /* payloads of unread messages that are not in its ring */
 	uint64_t spilled_bytes;
 	struct list held; /* events that hold a body, oldest first */
-	bool lagging;	  /* pace.c */
-	uint64_t pace_since_ms;
-	uint64_t pace_looked_ms;
-	uint32_t pace_freed; /* slots since then */
-	uint32_t ring_held;  /* records that went into the ring with a body */
+	struct pace pace;
+	uint32_t ring_held; /* records that went into the ring with a body */
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
@@ -226,6 +223,7 @@ void client_hold(struct client *client, struct event *event, struct body *body);
 void client_let_go(struct client *client, struct event *event);
 /* Where this process sees the payload of a message event that holds a body. */
 const uint8_t *client_payload(const struct event *event);
+uint32_t client_slots_share(const struct client *client); /* for those that lag */
 /* False: a small payload has to be copied at once. */
 bool client_may_hold(const struct client *client, const struct body *body);
 /* Too much of the memory that this body lies in is kept. */
@@ -233,11 +231,6 @@ bool clients_pressed_by(const struct clients *clients, const struct body *body);
 bool clients_pressed(const struct clients *clients);
 /* It is time to know what was read: some message may be waiting for that memory. */
 bool clients_short(const struct clients *clients);
-
-/* pace.c */
-#define CLIENTS_GRACE_MS 100u
-void client_freed_slot(struct client *client);
-uint64_t client_pace(struct client *client, uint64_t now_ms);
 
 /* relieve.c: copies what stands in the way of the ring */
 /* A bounded amount at a time. True: there is more to copy now. */

@@ -21,9 +21,14 @@
 /* Large messages have regions of their own, where half of the region is never enough. */
 #define COMMON_REGION_MAX_BYTES (4u * 1024 * 1024)
 
-static uint32_t slots_max(const struct clients *clients)
+static uint32_t slots_share(const struct clients *clients)
 {
 	return clients->config.slab_config.slot_count / SLOTS_SHARE;
+}
+
+uint32_t client_slots_share(const struct client *client)
+{
+	return slots_share(client->clients);
 }
 
 static uint64_t extents_max(const struct clients *clients)
@@ -52,7 +57,7 @@ bool client_may_hold(const struct client *client, const struct body *body)
 	}
 	switch (body->home) {
 	case BODY_SLOT:
-		return !client->lagging || clients->pinned_slots < slots_max(clients);
+		return !client->pace.lagging || clients->pinned_slots < slots_share(clients);
 	case BODY_EXTENT:
 		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
 	case BODY_SEND:
@@ -109,7 +114,7 @@ void client_let_go(struct client *client, struct event *event)
 	event->body = NULL;
 	list_remove(&event->held);
 	if (body->home == BODY_SLOT) {
-		client_freed_slot(client);
+		client->pace.freed++;
 	}
 	if (body->holds[HOLD_CLIENT] == 1) {
 		count(client->clients, body, false);
@@ -165,7 +170,7 @@ bool clients_pressed(const struct clients *clients)
 
 bool clients_short(const struct clients *clients)
 {
-	return clients->pinned_slots > slots_max(clients) / 2 ||
+	return clients->pinned_slots > slots_share(clients) / 2 ||
 	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
 	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
 }

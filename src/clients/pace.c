@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Whom the ring waits for. A client that keeps slots but goes on reading holds the senders back, as
- * it should: else its messages would pile up elsewhere. One that frees less than an eighth of all
- * slots in the grace time while the ring needs them is lagging: what it keeps is put aside, and what
- * comes for it beyond a small share is copied at once, until it is fast again or has read all. */
-#include "clients/clients_int.h"
+/* How fast a client reads. */
+#include "clients/pace.h"
 
-static uint32_t enough(const struct client *client)
+static void begin(struct pace *pace, uint64_t now_ms)
 {
-	return client->clients->config.slab_config.slot_count / 8;
+	pace->since_ms = now_ms;
+	pace->freed = 0;
 }
 
-void client_freed_slot(struct client *client)
+uint64_t pace_look(struct pace *pace, uint32_t enough, uint64_t now_ms)
 {
-	client->pace_freed++;
-}
-
-/* To be called while the ring needs slots, and while the client lags. Says when to look again. */
-uint64_t client_pace(struct client *client, uint64_t now_ms)
-{
-	uint64_t due_ms = client->pace_since_ms + CLIENTS_GRACE_MS;
-
-	if (client->pace_looked_ms + CLIENTS_GRACE_MS < now_ms) {
-		/* Nobody has looked for so long: it starts anew. */
-		client->pace_since_ms = now_ms;
-		client->pace_freed = 0;
-	} else if (now_ms >= due_ms) {
-		client->lagging = client->pace_freed < enough(client);
-		client->pace_since_ms = now_ms;
-		client->pace_freed = 0;
+	/* When nobody has looked for so long, what was freed meanwhile says nothing. */
+	if (pace->looked_ms + PACE_GRACE_MS < now_ms) {
+		begin(pace, now_ms);
+	} else if (now_ms >= pace->since_ms + PACE_GRACE_MS) {
+		pace->lagging = pace->freed < enough;
+		begin(pace, now_ms);
 	}
-	client->pace_looked_ms = now_ms;
-	return client->pace_since_ms + CLIENTS_GRACE_MS;
+	pace->looked_ms = now_ms;
+	return pace->since_ms + PACE_GRACE_MS;
 }

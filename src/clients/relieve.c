@@ -96,11 +96,11 @@ static void look_again_at(struct clients *clients, uint64_t due_ms)
 /* When its place is wanted back; 0: now. */
 static uint64_t patience(struct client *client, const struct event *event, uint64_t now_ms)
 {
-	uint64_t due_ms = event->queued_at_ms + CLIENTS_GRACE_MS;
+	uint64_t due_ms = event->queued_at_ms + PACE_GRACE_MS;
 
 	if (event->body->home == BODY_SLOT) {
-		due_ms = client_pace(client, now_ms);
-		return client->lagging ? 0 : due_ms;
+		due_ms = pace_look(&client->pace, client_slots_share(client), now_ms);
+		return client->pace.lagging ? 0 : due_ms;
 	}
 	return now_ms < due_ms ? due_ms : 0;
 }

@@ -215,10 +215,10 @@ void client_events_pump(struct client *client)
 	if (!list_empty(&client->in_ring) || !list_empty(&client->queue)) {
 		client_activate(client);
 	} else {
-		client->lagging = false;
+		client->pace.lagging = false;
 	}
-	if (client->lagging) {
-		client_pace(client, clients_now(client->clients));
+	if (client->pace.lagging) {
+		pace_look(&client->pace, client_slots_share(client), clients_now(client->clients));
 	}
 }
 
