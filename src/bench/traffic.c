@@ -100,6 +100,7 @@ void traffic_start(struct bench *bench, uint64_t begin_ns)
 
 	*traffic = (struct traffic){.record_ns = begin_ns + bench->step.warmup_ns};
 	traffic->stop_ns = traffic->record_ns + bench->step.duration_ns;
+	traffic->ask_ns = traffic->record_ns + bench->step.duration_ns / 2;
 	traffic->burst = fits < 1 ? 1 : fits > BURST_MESSAGES ? BURST_MESSAGES : (uint32_t)fits;
 	set_pace(bench, begin_ns);
 	traffic->active = sends && !(one_at_a_time(bench) && sender_rank(bench) > 0);
@@ -229,6 +230,7 @@ static bool all_back(const struct traffic *traffic)
 	return traffic->own == traffic->sent && traffic->echoed == traffic->asked;
 }
 
+/* In the first half nobody else says anything; in the second each message is answered. */
 static uint64_t pump_alone(struct bench *bench)
 {
 	struct traffic *traffic = &bench->traffic;
@@ -252,7 +254,8 @@ static uint64_t pump_alone(struct bench *bench)
 	if (traffic->intended_ns == 0) {
 		traffic->intended_ns = now;
 	}
-	if (!send_data(bench, traffic->intended_ns, bench->members_count > 1)) {
+	if (!send_data(bench, traffic->intended_ns,
+		       bench->members_count > 1 && now >= traffic->ask_ns)) {
 		return BLOCKED_NS;
 	}
 	traffic->intended_ns = 0;
@@ -332,8 +335,10 @@ static void record(const struct traffic *traffic, struct histogram *histogram,
 
 void traffic_own(struct bench *bench, const struct data_header *header)
 {
+	bool counts = !one_at_a_time(bench) || bench->members_count == 1 || !header->wants_echo;
+
 	bench->traffic.own++;
-	if (bench->step.mode == BENCH_LATENCY) {
+	if (bench->step.mode == BENCH_LATENCY && counts) {
 		record(&bench->traffic, &bench->times.own, header);
 	}
 }

@@ -28,6 +28,7 @@ struct traffic {
 	uint64_t stop_ns;
 	uint64_t record_ns; /* what is meant to be sent from here on, counts */
 	uint64_t next_ns;
+	uint64_t ask_ns;      /* messages that are alone are answered from here on */
 	uint64_t intended_ns; /* of a message that is alone and has to be tried again; else 0 */
 	uint64_t every_ns;
 	uint64_t echo_every;
