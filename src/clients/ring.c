@@ -223,18 +223,16 @@ void client_events_pump(struct client *client)
 }
 
 /* With events waiting outside the ring, half of what is in it is a good moment; when memory is
- * short, the next thing that frees some. */
+ * short, a quarter. Each single one would mean a switch to us and back for each. */
 static uint64_t wake_point(const struct client *client, bool urgent)
 {
-	const struct event *first;
+	uint64_t unread = client->writer.written - client->writer.consumed;
 
 	if (urgent && !list_empty(&client->in_ring)) {
-		first = list_entry(client->in_ring.next, struct event, link);
-		return first->end;
+		return client->writer.consumed + (unread + 3) / 4;
 	}
 	if (!list_empty(&client->queue)) {
-		return client->writer.consumed +
-		       (client->writer.written - client->writer.consumed + 1) / 2;
+		return client->writer.consumed + (unread + 1) / 2;
 	}
 	return UINT64_MAX;
 }
@@ -260,8 +258,9 @@ static void side_ready(void *arg, short revents)
 		client->side_full = false;
 		watch_side(client, POLLIN);
 	}
-	for (int i = 0; i < 16 && recv(client->side_fd, bell, sizeof(bell), MSG_DONTWAIT) > 0;
-	     i++) {
+	/* One at a time: it rings once per arming, and what is left calls again. */
+	if (revents & POLLIN) {
+		recv(client->side_fd, bell, sizeof(bell), MSG_DONTWAIT);
 	}
 	if (revents & (POLLHUP | POLLERR)) {
 		client_end(client);
