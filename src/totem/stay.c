@@ -3,11 +3,10 @@
  * would only wake members that have nothing to add, so it is kept, and frames are numbered and
  * sent as they come. It ends with our part of the window, with a frame that others must answer
  * (SAFE, or one whose driver is in a hurry), when another member wakes us, when nothing has come
- * for a moment, and after STAY_MAX_MS in any case. */
+ * for a moment, and in any case long before anybody could take the token for lost. */
 #include "totem/totem_int.h"
 
 #define STAY_IDLE_MS 2
-#define STAY_MAX_MS  10
 
 /* Whether all that is numbered now can do without an answer. */
 static bool can_wait(const struct backlog *backlog, uint32_t count)
@@ -35,7 +34,8 @@ bool stay_wanted(const struct totem *t, const struct control_token *token, uint3
 static uint64_t idle_wait(const struct totem *t)
 {
 	uint64_t stayed = t->now_ms - t->token.stay_since_ms;
-	uint64_t left = stayed < STAY_MAX_MS ? STAY_MAX_MS - stayed : 0;
+	uint64_t most = t->config.token_ms / 20;
+	uint64_t left = stayed < most ? most - stayed : 0;
 
 	return left < STAY_IDLE_MS ? left : STAY_IDLE_MS;
 }

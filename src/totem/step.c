@@ -75,7 +75,7 @@ static void submit(struct totem *t, const struct totem_event *event)
 	}
 	if (memory->staying) {
 		stay_go_on(t);
-	} else if (memory->holding && memory->resting) {
+	} else if (memory->holding && (memory->resting || t->ring->members.count > 1)) {
 		memory->idle_visits = 0;
 		token_release(t);
 	} else {
