@@ -27,6 +27,8 @@ fail() {
 		echo "--- node $i"
 		tail -n 30 "$LAB_STATE/node$i.log"
 	done
+	# Whoever shows only the end shows this.
+	echo "FAILED after $SECONDS s: $*"
 	exit 1
 }
 
@@ -94,8 +96,10 @@ all_together() {
 }
 
 members_agree() {
-	awk -v one="$1" -v other="$2" -f "$members_system/members_agree.awk" \
-		"$members_dir/story.$1" "$members_dir/story.$2" || fail "$1 and $2 were told different stories"
+	local verdict
+	verdict=$(awk -v one="$1" -v other="$2" -f "$members_system/members_agree.awk" \
+		"$members_dir/story.$1" "$members_dir/story.$2") || fail "$1 and $2 were told different stories: $verdict"
+	echo "$verdict"
 }
 
 compare_at() {
