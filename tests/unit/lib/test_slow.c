@@ -40,6 +40,13 @@ static void wait_for_room(struct server *server)
 	assert_int_equal(server_state(server).waiting, 0);
 }
 
+static void send_2000(struct server *server)
+{
+	for (int i = 0; i < 200; i++) {
+		server_command(server, SERVER_REMOTE, 10, 4000);
+	}
+}
+
 /* 2,000 frames for a slab of 256: the ring waits a moment, then goes on without the sleeper. */
 static void slots__a_sleeper_keeps_few(void **state)
 {
@@ -49,9 +56,7 @@ static void slots__a_sleeper_keeps_few(void **state)
 
 	(void)state;
 	program_join(&program);
-	for (int i = 0; i < 200; i++) {
-		server_command(server, SERVER_REMOTE, 10, 4000);
-	}
+	send_2000(server);
 	wait_for_room(server);
 	assert_true(server_state(server).slots_taken <= SLOTS / 2);
 	assert_true(server_state(server).spilled > 2000 - SLOTS);
@@ -76,9 +81,7 @@ static void slots__a_reader_is_waited_for(void **state)
 
 	(void)state;
 	program_join(&program);
-	for (int i = 0; i < 200; i++) {
-		server_command(server, SERVER_REMOTE, 10, 4000);
-	}
+	send_2000(server);
 	program_wait_messages(&program, 2000);
 	assert_true(program_last_is(&program, 1999, 4000));
 	assert_int_equal(server_state(server).spilled, 0);
