@@ -11,11 +11,8 @@
  * acknowledgement was lost when a bulk connection is redialled; a window's worth each. */
 static uint32_t promise(const struct engine *engine)
 {
-	struct totem_status status;
-	uint64_t expected;
+	uint64_t expected = totem_expected(engine->totem) + 2ull * engine->config.totem.window_size;
 
-	totem_status(engine->totem, &status);
-	expected = status.high_seq - status.aru + 2ull * engine->config.totem.window_size;
 	return expected < engine->posted ? engine->posted - (uint32_t)expected : 0;
 }
 

@@ -68,6 +68,11 @@ void totem_drain(struct totem *t, void (*release)(void *ctx, void *frame), void 
 	}
 }
 
+uint64_t totem_expected(const struct totem *t)
+{
+	return t->ring->high_seq - t->ring->window.aru;
+}
+
 bool totem_wants(const struct totem *t, uint32_t from, const struct frame_info *info)
 {
 	return frame_wanted(t, from, info);

@@ -195,6 +195,8 @@ const struct totem_update *totem_step(struct totem *t, const struct totem_event 
 /* Absolute time of the earliest logical timer; UINT64_MAX if none runs. */
 uint64_t totem_next_deadline_ms(const struct totem *t);
 uint32_t totem_backlog_free(const struct totem *t);
+/* Numbers in use that have not all arrived here: high_seq - aru of totem_status. */
+uint64_t totem_expected(const struct totem *t);
 /* True while the token waits, here or elsewhere: the driver submits what it has packed at once, so
  * that the ring can use it or call it. */
 bool totem_resting(const struct totem *t);
