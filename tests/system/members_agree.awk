@@ -19,6 +19,18 @@ function names(title, member, list) {
 	return index(list, " " member " ") > 0
 }
 
+# Who has left the group sends on alone, perhaps; what comes from it after its return begins anew.
+function forget_left(list, count, i, member) {
+	list = $0
+	sub(/.*left\[/, "", list)
+	sub(/\].*/, "", list)
+	count = split(list, member, " ")
+	for (i = 1; i <= count; i++) {
+		sub(/\/.*/, "", member[i])
+		delete last[file, life[file], member[i]]
+	}
+}
+
 function tell(text) {
 	if (together[file]) {
 		event[file, life[file], ++events[file, life[file]]] = text
@@ -49,6 +61,7 @@ FNR == 1 {
 }
 
 /^change/ {
+	forget_left()
 	if (together[file] && (names("left", you) || names("left", me))) {
 		together[file] = 0
 	} else if (together[file]) {

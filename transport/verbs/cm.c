@@ -58,10 +58,16 @@ static void cm_channel_event(struct verbs_channel *channel, const struct cm_even
 	case RDMA_CM_EVENT_UNREACHABLE:
 		verbs_channel_break(channel, BREAK_UNREACHABLE);
 		return;
+	case RDMA_CM_EVENT_REJECTED:
+		/* Hung up before our confirmation had come. */
+		if (channel->state >= CHANNEL_GREETING) {
+			verbs_channel_break(channel, BREAK_DISCONNECTED);
+			return;
+		}
+		break;
 	case RDMA_CM_EVENT_ADDR_RESOLVED:
 	case RDMA_CM_EVENT_ROUTE_RESOLVED:
 	case RDMA_CM_EVENT_CONNECT_RESPONSE:
-	case RDMA_CM_EVENT_REJECTED:
 		break;
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
 	case RDMA_CM_EVENT_DEVICE_REMOVAL:

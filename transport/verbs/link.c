@@ -131,8 +131,9 @@ void verbs_peer_heard(struct verbs_channel *channel)
 		return;
 	}
 	if (channel->state == CHANNEL_ACCEPTED) {
-		/* The confirmation is late or lost; what arrived confirms as well. */
-		(void)rdma_notify(channel->id, IBV_EVENT_COMM_EST);
+		/* The confirmation is late or lost; what arrived confirms as well. Without
+		 * rdma_notify: after it Linux goes on repeating its answer to who has hung up
+		 * meanwhile, and rdma_destroy_id waits until that ends, for a minute. */
 		verbs_peer_connected(channel);
 	}
 	if (channel->class == CHANNEL_BULK) {

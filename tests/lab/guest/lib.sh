@@ -86,6 +86,18 @@ any_ended() {
 	return 1
 }
 
+# Where a process hangs: for each thread its state, what it waits for in the kernel, and how it came there.
+process_stacks() {
+	local task
+	for task in /proc/"$1"/task/*; do
+		say "thread ${task##*/}: $(grep '^State' "$task/status"), in $(cat "$task/wchan"), system call $(cat "$task/syscall")"
+		sed 's/^/    /' "$task/stack" >&2
+	done
+	if command -v gdb >/dev/null; then
+		timeout 60 gdb -p "$1" -batch -ex 'thread apply all backtrace' 2>/dev/null | grep '^[#T]' >&2
+	fi
+}
+
 # Ends what runs under each NAME: asks first, and kills (and fails) after so many seconds.
 supervised_stop() {
 	local seconds=$1 name pid failed=0
@@ -96,6 +108,7 @@ supervised_stop() {
 	for name in "$@"; do
 		if ! wait_until "$seconds" supervised_ended "$name"; then
 			say "$name did not end within $seconds s after SIGTERM; killing it"
+			process_stacks "$(supervised_pid "$name")"
 			kill -KILL "$(supervised_pid "$name")"
 			failed=1
 		fi

@@ -23,6 +23,9 @@ fail() {
 		echo "--- $name"
 		wrote "$name" | tail -n 30
 	done
+	for name in $members_names; do
+		wrote "$name" >"$LAB_OUT/story.$name"
+	done
 	for ((i = 1; i <= LAB_NODES; i++)); do
 		echo "--- node $i"
 		tail -n 30 "$LAB_STATE/node$i.log"
