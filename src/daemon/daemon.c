@@ -57,21 +57,44 @@ static void tell_ready(struct daemon *daemon)
 	}
 }
 
-/* After every callback of the loop. */
-static void settle(void *ctx)
+/* A third of the token's time: whoever is late by more is close to being taken for dead. */
+static void note_pause(struct daemon *daemon)
 {
-	struct daemon *daemon = ctx;
-	bool more = clients_turn(daemon->clients);
+	uint64_t late_ms = pauses_note(&daemon->pauses, loop_now_ms(daemon->loop),
+				       daemon->config->totem.token_ms / 3);
+
+	if (late_ms > 0) {
+		log_say(LOG_PART_MAIN, LOG_WARNING,
+			"this daemon did not run for %llu ms when it should have: it was stopped, found no processor, "
+			"or hung in a call. The ring takes a node for dead after %u ms (totem.token)",
+			(unsigned long long)late_ms, daemon->config->totem.token_ms);
+	}
+}
+
+static uint64_t next_deadline_ms(const struct daemon *daemon)
+{
 	uint64_t engine_ms = engine_next_deadline_ms(daemon->engine);
 	uint64_t clients_ms = clients_next_deadline_ms(daemon->clients);
 	uint64_t deadline_ms = engine_ms < clients_ms ? engine_ms : clients_ms;
 
+	return daemon->stopping && daemon->stop_by_ms < deadline_ms ? daemon->stop_by_ms
+								    : deadline_ms;
+}
+
+/* After every callback of the loop. */
+static void settle(void *ctx)
+{
+	struct daemon *daemon = ctx;
+	uint64_t deadline_ms;
+	bool more;
+
+	note_pause(daemon);
+	more = clients_turn(daemon->clients);
+	deadline_ms = more ? 0 : next_deadline_ms(daemon);
 	tell_ready(daemon);
 	finish_if_stopped(daemon);
-	if (daemon->stopping && daemon->stop_by_ms < deadline_ms) {
-		deadline_ms = daemon->stop_by_ms;
-	}
-	loop_wake_at(daemon->loop, more ? 0 : deadline_ms);
+	loop_wake_at(daemon->loop, deadline_ms);
+	pauses_expect(&daemon->pauses, loop_now_ms(daemon->loop), deadline_ms);
 }
 
 static void turn(struct daemon *daemon)

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "daemon/history.h"
 #include "daemon/loop.h"
+#include "daemon/pauses.h"
 #include "daemon/ring_id_file.h"
 #include "daemon/run_dir.h"
 #include "engine/engine.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct engine *engine;
 	struct clients *clients;
 	struct history history;
+	struct pauses pauses;
 	uint64_t started_ms;
 	uint64_t incarnation;
 	bool ready; /* the first ring is there and was told */

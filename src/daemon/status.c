@@ -244,6 +244,14 @@ static void changes(struct json *json, const struct history *history)
 	json_close(json, ']');
 }
 
+static void pauses(struct json *json, const struct pauses *pauses)
+{
+	json_open(json, "pauses", '{');
+	json_number(json, "count", pauses->count);
+	json_number(json, "longest_ms", pauses->longest_ms);
+	json_close(json, '}');
+}
+
 static void identity(struct json *json, const struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -265,6 +273,7 @@ char *daemon_status(const struct daemon *daemon)
 
 	json_open(&json, NULL, '{');
 	identity(&json, daemon);
+	pauses(&json, &daemon->pauses);
 	ring(&json, &facts);
 	transport(&json, daemon);
 	token(&json, &facts.ring);

@@ -94,6 +94,19 @@ static void print_identity(const struct json_value *root)
 	putchar('\n');
 }
 
+static void print_pauses(const struct json_value *root)
+{
+	const struct json_value *pauses = json_get(root, "pauses");
+	uint64_t count = json_number_of(pauses, "count");
+
+	if (count > 0) {
+		printf("pauses     %" PRIu64
+		       " times the daemon did not run when it should have, for up to %" PRIu64
+		       " ms\n",
+		       count, json_number_of(pauses, "longest_ms"));
+	}
+}
+
 static void print_ring(const struct json_value *root)
 {
 	const struct json_value *transport = json_get(root, "transport");
@@ -264,6 +277,7 @@ static int show(void)
 	}
 	root = json_tree_root(status);
 	print_identity(root);
+	print_pauses(root);
 	print_ring(root);
 	print_token(root);
 	print_messages(root);

@@ -57,6 +57,8 @@ stopped_process() {
 	wait_ring_is 4 1 3 4 5
 	kill_node 2 CONT
 	wait_ring_is 5 1 2 3 4 5
+	logs 2 "this daemon did not run for" || fail "node 2 does not log that it was stopped"
+	node 2 "$ring_build/coronet-status" | grep -q "^pauses " || fail "the status does not say it"
 }
 
 # The representative, whose word the others wait for, is a case of its own.
