@@ -46,7 +46,7 @@ static void accept__goes_up_step_by_step(void **state)
 	assert_int_equal(fake.rnr_timer, VERBS_MIN_RNR_TIMER);
 }
 
-/* The confirmation got lost; the hello itself confirms. */
+/* The confirmation got lost; the hello itself confirms. The kernel is not told (link.c). */
 static void accept__believes_what_arrives(void **state)
 {
 	struct bench *b = *state;
@@ -56,7 +56,7 @@ static void accept__believes_what_arrives(void **state)
 	b->attempt = 5;
 	b->control = request(b, &r, "10.0.0.1");
 	say_hello(b, THEIRS);
-	assert_int_equal(fake.notifies, 1);
+	assert_int_equal(fake.notifies, 0);
 	assert_non_null(fake_last_post(WR_CONTROL_SEND));
 }
 
@@ -300,6 +300,23 @@ static void loss__is_held_until_the_refusal_proves_the_end(void **state)
 	assert_null(event_of(b, TRANSPORT_PEER_DOWN));
 }
 
+/* So it comes when the other side hung up before our confirmation reached it. */
+static void loss__by_a_late_rejection_is_a_hang_up(void **state)
+{
+	struct bench *b = *state;
+
+	add_peer(b, PEER);
+	link_up_as_dialler(b, THEIRS);
+	fake_cm_event(RDMA_CM_EVENT_REJECTED, b->control, 28, NULL, 0);
+	turn(b, 1);
+	assert_null(event_of(b, TRANSPORT_PEER_DOWN));
+	turn(b, 100);
+	fake_cm_event(RDMA_CM_EVENT_REJECTED, dial_to_connect(b), 8, NULL, 0);
+	turn(b, 1);
+	assert_non_null(event_of(b, TRANSPORT_PEER_DOWN));
+	assert_true(event_of(b, TRANSPORT_PEER_DOWN)->gone);
+}
+
 static void loss__of_a_living_process_is_not_its_end(void **state)
 {
 	struct bench *b = *state;
@@ -486,6 +503,7 @@ int main(void)
 		bench_test(accept__takes_no_attempt_twice),
 		bench_test(accept__survives_any_failing_call),
 		bench_test(loss__is_held_until_the_refusal_proves_the_end),
+		bench_test(loss__by_a_late_rejection_is_a_hang_up),
 		bench_test(loss__of_a_living_process_is_not_its_end),
 		bench_test(loss__and_another_life_behind_the_same_address),
 		bench_test(loss__without_an_answer_is_reported_in_the_end),
