@@ -22,6 +22,7 @@ for file in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-status bin/coronet-b
 	lib/libcorosync_common.so lib/libcorosync_common.so.4 lib/libcorosync_common.so.4.0.0 \
 	lib/pkgconfig/libcpg.pc lib/pkgconfig/libcorosync_common.pc \
 	include/corosync/cpg.h include/corosync/corotypes.h include/corosync/corodefs.h \
+	include/coronet/cpg.h share/man/man3/coronet_cpg_release.3 \
 	share/man/man3/cpg_join.3 share/man/man5/coronet.conf.5 share/man/man8/coronetd.8 \
 	lib/systemd/system/coronetd.service share/doc/coronet/coronet.conf.example share/doc/coronet/README.md \
 	share/man/man8/coronet-bench.8 share/man/man8/coronet-cpgtool.8 share/man/man8/coronet-status.8; do
