@@ -18,11 +18,17 @@ complain()
 count=0
 for page in *.[0-9]; do
 	count=$((count + 1))
-	mandoc -Tlint -W warning "$page" || complain "$page: see above"
 	name=${page%.*}
 	section=${page##*.}
+	# A page that only leads to another, which must tell of it.
+	target=$(sed -n "s,^\.so man$section/,,p" "$page")
+	if [ -n "$target" ]; then
+		grep -qxE "\.Nm $name( ,)?" "$target" || complain "$page: leads to $target, which does not name it"
+		continue
+	fi
+	mandoc -Tlint -W warning "$page" || complain "$page: see above"
 	grep -qi "^\.Dt $name $section\$" "$page" || complain "$page: .Dt names another page"
-	grep -qx "\.Nm $name" "$page" || complain "$page: no .Nm $name in it"
+	grep -qxE "\.Nm $name( ,)?" "$page" || complain "$page: no .Nm $name in it"
 	# Other systems' pages are theirs; names that begin like ours must exist.
 	sed -n 's/^\.Xr \([^ ]*\) \([0-9]\).*/\1.\2/p' "$page" | sort -u | while read -r ref; do
 		case $ref in

@@ -21,10 +21,17 @@ complain()
 # functions HEADER: the names of the functions it declares itself.
 functions()
 {
-	printf '#include <corosync/%s>\n' "$1" >"$work/one.c"
+	printf '#include <%s>\n' "$1" >"$work/one.c"
 	$CC -std=gnu11 -I"$top/include" -E "$work/one.c" |
-		awk -v own="/corosync/$1" '/^# [0-9]+ "/ { on = index($3, own); next } on' |
+		awk -v own="/$1" '/^# [0-9]+ "/ { on = index($3, own); next } on' |
 		sed -n 's/^\(cs_error_t\|const char \*\) *\([a-z_]*\)(.*/\2/p'
+}
+
+# page FUNCTION: the name of the page that tells of it, following the page that only leads to another.
+page()
+{
+	target=$(sed -n 's,^\.so man3/,,p' "$man/$1.3")
+	echo "${target:-$1.3}"
 }
 
 # prototypes PAGE: the prototypes of its SYNOPSIS as C.
@@ -57,22 +64,22 @@ squeeze()
 }
 
 count=0
-for header in cpg.h corotypes.h; do
+for header in corosync/cpg.h corosync/corotypes.h coronet/cpg.h; do
 	for function in $(functions "$header"); do
 		count=$((count + 1))
 		[ -r "$man/$function.3" ] || { complain "$header: no page for $function"; continue; }
-		prototypes "$man/$function.3" >"$work/page.c"
+		prototypes "$man/$(page "$function")" >"$work/page.c"
 		grep -q "[ *]$function(" "$work/page.c" ||
 			complain "$function.3: no prototype of $function in its SYNOPSIS"
-		grep -q "^#include <corosync/$header>" "$work/page.c" ||
-			complain "$function.3: does not name corosync/$header"
+		grep -q "^#include <$header>" "$work/page.c" ||
+			complain "$function.3: does not name $header"
 		$CC -std=gnu11 -Wall -Wextra -Werror -I"$top/include" -fsyntax-only "$work/page.c" ||
 			complain "$function.3: its prototype is not that of $header"
 	done
 done
-[ "$count" -eq 23 ] || complain "$count functions in the headers, 20 and 3 expected"
+[ "$count" -eq 30 ] || complain "$count functions in the headers, 20, 3 and 7 expected"
 
-squeeze <"$top/include/corosync/cpg.h" >"$work/header"
+cat "$top/include/corosync/cpg.h" "$top/include/coronet/cpg.h" | squeeze >"$work/header"
 blocks=0
 programs=0
 for page in "$man"/*.3; do
@@ -87,7 +94,7 @@ for page in "$man"/*.3; do
 			blocks=$((blocks + 1))
 			# Layout is the page's own; names, types and order are not.
 			grep -qF -e "$(squeeze <"$block")" "$work/header" ||
-				complain "${page##*/}: shows a declaration that cpg.h does not have:
+				complain "${page##*/}: shows a declaration that no cpg.h has:
 $(cat "$block")"
 		fi
 	done
