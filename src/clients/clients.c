@@ -143,6 +143,7 @@ static void client_close(struct client *client)
 	forget(client);
 	client->state = CLIENT_CLOSED;
 	client_set_hungry(client, false);
+	client_set_wants(client, false);
 	client_events_close(client);
 	client_chunks_close(client);
 	client_regions_close(client);
@@ -165,7 +166,8 @@ static void bury(struct clients *clients)
 static bool idle(const struct client *client)
 {
 	return !client->doom && !client->hung_up && !client->stalled && !client->unread &&
-	       !client->asked && list_empty(&client->queue) && list_empty(&client->in_ring);
+	       !client->asked && list_empty(&client->queue) && list_empty(&client->in_ring) &&
+	       list_empty(&client->kept);
 }
 
 static bool drained(struct client *client)
@@ -182,6 +184,7 @@ static void serve(struct client *client)
 	if (client->state == CLIENT_OPEN) {
 		client_events_pump(client);
 		client_sends_pump(client);
+		client_tell_sendable(client);
 	}
 	if (client->asked && !client->doom && !client->hung_up) {
 		client_request_pump(client);
@@ -217,7 +220,7 @@ static bool serve_active(struct clients *clients)
 /* Where it matters that a client has read something, it rings a bell when it has. */
 static bool arm(struct clients *clients)
 {
-	bool urgent = clients_short(clients);
+	bool urgent = clients_short(clients) || clients->wanting > 0;
 	bool more = false;
 
 	list_for_each(it, &clients->active) {
@@ -230,6 +233,9 @@ static bool arm(struct clients *clients)
 		if (client->state == CLIENT_OPEN) {
 			more = client_events_arm(client, urgent) || more;
 		}
+		if (client->in_place && (urgent || clients->hungry > 0)) {
+			more = client_kept_arm(client) || more;
+		}
 	}
 	return more;
 }
@@ -238,12 +244,13 @@ bool clients_turn(struct clients *clients)
 {
 	bool more;
 
+	clients->news = false;
 	bury(clients);
 	clients_end_mute(clients);
 	more = serve_active(clients);
 	engine_flush(clients->engine, clients_now(clients));
 	more = clients_relieve(clients) || more;
-	return arm(clients) || more;
+	return arm(clients) || more || clients->news;
 }
 
 uint64_t clients_next_deadline_ms(const struct clients *clients)

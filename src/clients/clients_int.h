@@ -28,8 +28,15 @@ struct region {
 	uint32_t id;		 /* the engine's number */
 	uint64_t serial;	 /* the clients' number, never used twice */
 	struct ipc_memory memory;
-	int shown_fd;	       /* the same memory, for reading */
-	uint64_t pinned_bytes; /* messages in it that clients have not read */
+	int shown_fd;		/* the same memory, for reading */
+	uint64_t pinned_bytes;	/* messages in it that clients have not read */
+	uint64_t granted_bytes; /* of them what clients may pin */
+};
+
+/* Memory of the ring's that clients may pin, and that cannot be taken back. */
+struct granted {
+	uint32_t slots;
+	uint64_t extent_bytes;
 };
 
 /* Memory that messages of a slow client were copied into. */
@@ -45,7 +52,7 @@ struct chunk {
 };
 
 /* Something for a client to read: queued in `queue`, then in `in_ring` until read if it holds
- * memory. */
+ * memory, then in `kept` while its pin is set. */
 struct event {
 	struct list link;
 	struct list held; /* in its client's, while it holds a body */
@@ -55,9 +62,11 @@ struct event {
 	struct chunk *chunk;	 /* where it was or is being copied to, or NULL */
 	uint64_t chunk_offset;
 	uint64_t copied; /* bytes */
+	bool moved;	 /* all of it is there, and the client knows */
 	uint64_t queued_at_ms;
 	uint64_t end;	   /* position in the ring behind it; 0: it is not there yet */
 	bool by_reference; /* went into the ring with a body */
+	bool granted;	   /* its body is counted among those that may be pinned */
 	uint64_t at;	   /* bytes of data that are in the ring already */
 	uint64_t data_size;
 	uint8_t data[]; /* group and inline payload; or lists */
@@ -80,7 +89,8 @@ struct client {
 	int request_fd, event_fd, side_fd;
 	bool request_watched, side_watched, event_watched;
 	struct ipc_memory shared;
-	bool joined; /* a group, or is joining it */
+	bool in_place; /* its records come with pins */
+	bool joined;   /* a group, or is joining it */
 	struct cpg_name group;
 
 	/* sends */
@@ -90,6 +100,8 @@ struct client {
 	bool stalled;  /* the engine had no room */
 	bool unread;   /* more in the ring than one turn takes */
 	bool hungry;   /* it has no send memory left, says it */
+	bool progress; /* something it sent was taken or given back */
+	bool wants;    /* to be told of that */
 	struct list regions;
 	uint64_t regions_size;
 	uint32_t regions_count;
@@ -103,6 +115,11 @@ struct client {
 	struct ipc_event_writer writer;
 	struct list queue;
 	struct list in_ring;
+	struct list kept;
+	uint64_t pins[IPC_PINS / 64]; /* granted ones */
+	uint32_t pin_hint;
+	uint64_t pins_cleared; /* as last seen */
+	struct granted granted;
 	uint64_t queued_bytes;	 /* of our memory */
 	uint64_t referred_bytes; /* payloads of unread messages that are not in its ring */
 	uint64_t spilled_bytes;
@@ -140,7 +157,10 @@ struct clients {
 	uint32_t pinned_slots;	      /* slots that clients keep */
 	uint64_t pinned_extent_bytes; /* extents likewise */
 	uint64_t pinned_send_bytes;   /* send memory likewise */
+	struct granted granted;	      /* of them what clients may pin */
 	uint32_t hungry;	      /* clients that say they wait for send memory */
+	uint32_t wanting;	      /* clients that wait to be told of progress */
+	bool news;		      /* there is some for one of them */
 	uint32_t pressed_regions;     /* send regions of which too much is kept */
 	uint64_t relieve_at_ms; /* when some kept body will have been waited for long enough */
 	struct clients_stats stats;
@@ -186,6 +206,9 @@ void client_query(struct client *client, const struct ipc_request *request);
 /* Gives the engine what it takes, a bounded number at a time. */
 void client_sends_pump(struct client *client);
 void client_set_hungry(struct client *client, bool hungry);
+void client_set_wants(struct client *client, bool wants);
+/* Tells a program that waits for it that something it sent was taken or given back. */
+void client_tell_sendable(struct client *client);
 /* Everything published so far, or -1 when the client claims the impossible (it is doomed then). */
 int64_t client_sends_published(struct client *client);
 
@@ -217,6 +240,21 @@ void client_take_back(struct client *client);
 bool client_events_arm(struct client *client, bool urgent);
 void client_side_ready(void *client, short revents);
 
+/* pin.c: what a program reads in place */
+/* False: the record goes without, and its reader copies. */
+bool client_pin_grant(struct client *client, struct event *event);
+/* The program uses it now. */
+bool client_pinned(const struct client *client, const struct event *event);
+/* Its body goes, or has another place. */
+void client_pin_uncount(struct client *client, struct event *event);
+void client_pin_free(struct client *client, struct event *event);
+/* It was read and its pin is set. */
+void client_keep(struct client *client, struct event *event);
+/* Lets go of what is not pinned any more. True when there was some. */
+bool client_kept_look(struct client *client);
+/* The next pin that is cleared rings a bell. True when some were cleared before. */
+bool client_kept_arm(struct client *client);
+
 /* hold.c: bodies that clients keep, and how many they may */
 void client_hold(struct client *client, struct event *event, struct body *body);
 /* Lets go of the body, keeps a copy that was made. */
@@ -226,6 +264,8 @@ const uint8_t *client_payload(const struct event *event);
 uint32_t client_slots_share(const struct client *client); /* for those that lag */
 /* False: a small payload has to be copied at once. */
 bool client_may_hold(const struct client *client, const struct body *body);
+/* Bytes of a send region that clients may keep. */
+uint64_t clients_region_max(const struct clients *clients, const struct region *region);
 /* Too much of the memory that this body lies in is kept. */
 bool clients_pressed_by(const struct clients *clients, const struct body *body);
 bool clients_pressed(const struct clients *clients);

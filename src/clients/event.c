@@ -32,6 +32,7 @@ void client_event_free(struct client *client, struct event *event)
 	client->referred_bytes -= event->referred_bytes;
 	client_let_go(client, event);
 	client_unspill(client, event);
+	client_pin_free(client, event);
 	free(event);
 }
 
@@ -199,6 +200,7 @@ static void free_all(struct client *client, struct list *events)
 
 void client_events_close(struct client *client)
 {
+	free_all(client, &client->kept);
 	free_all(client, &client->in_ring);
 	free_all(client, &client->queue);
 }

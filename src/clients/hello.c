@@ -117,7 +117,7 @@ static cs_error_t as_status(int err)
 	return err == -ENOMEM ? CS_ERR_NO_MEMORY : CS_ERR_LIBRARY;
 }
 
-static void open_program(struct client *client, bool initial)
+static void open_program(struct client *client, bool initial, bool in_place)
 {
 	struct gift gift = {.event_fd = -1, .side_fd = -1};
 	int err;
@@ -127,6 +127,7 @@ static void open_program(struct client *client, bool initial)
 		client_end(client);
 		return;
 	}
+	client->in_place = in_place;
 	err = equip(client, &gift);
 	if (!err) {
 		err = enter(client, initial);
@@ -153,10 +154,11 @@ void client_hello(struct client *client, const struct ipc_request *request)
 		client_doom(client, "its library is of another version");
 		return;
 	}
-	switch (request->arg) {
+	switch (request->arg & ~IPC_HELLO_IN_PLACE) {
 	case IPC_HELLO_CLIENT:
 	case IPC_HELLO_CLIENT_INITIAL:
-		open_program(client, request->arg == IPC_HELLO_CLIENT_INITIAL);
+		open_program(client, request->arg & IPC_HELLO_CLIENT_INITIAL,
+			     request->arg & IPC_HELLO_IN_PLACE);
 		return;
 	case IPC_HELLO_TOOL:
 		client->state = CLIENT_TOOL;

@@ -36,7 +36,7 @@ static uint64_t extents_max(const struct clients *clients)
 	return clients->config.slab_config.extent_bytes / EXTENTS_SHARE;
 }
 
-static uint64_t region_max(const struct clients *clients, const struct region *region)
+uint64_t clients_region_max(const struct clients *clients, const struct region *region)
 {
 	return region->memory.size > COMMON_REGION_MAX_BYTES ? clients->config.send_max_bytes / 2
 							     : region->memory.size / 2;
@@ -44,7 +44,7 @@ static uint64_t region_max(const struct clients *clients, const struct region *r
 
 static bool region_pressed(const struct clients *clients, const struct region *region)
 {
-	return region->pinned_bytes > region_max(clients, region);
+	return region->pinned_bytes > clients_region_max(clients, region);
 }
 
 bool client_may_hold(const struct client *client, const struct body *body)
@@ -62,7 +62,7 @@ bool client_may_hold(const struct client *client, const struct body *body)
 		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
 	case BODY_SEND:
 		region = clients->regions[body->region];
-		return region->pinned_bytes + body->size <= region_max(clients, region);
+		return region->pinned_bytes + body->size <= clients_region_max(clients, region);
 	}
 	return false;
 }
@@ -111,6 +111,7 @@ void client_let_go(struct client *client, struct event *event)
 	if (!body) {
 		return;
 	}
+	client_pin_uncount(client, event);
 	event->body = NULL;
 	list_remove(&event->held);
 	if (body->home == BODY_SLOT) {

@@ -100,6 +100,7 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	list_init(&client->queue);
 	list_init(&client->held);
 	list_init(&client->in_ring);
+	list_init(&client->kept);
 	list_init(&client->chunks);
 	if (clients->loop.add(clients->loop.ctx, fd, POLLIN, client_request_ready, client)) {
 		free(client);

@@ -43,11 +43,13 @@ static int tell_moved(struct client *client, const struct event *event)
 	return err;
 }
 
+/* A program that has begun to read it in place may use either place: both stay. */
 static int finish(struct client *client, struct event *event)
 {
 	int err = event->end > 0 ? tell_moved(client, event) : 0;
 
-	if (!err) {
+	event->moved = !err;
+	if (!err && !client_pinned(client, event)) {
 		client_spill_done(client, event);
 	}
 	return err;
@@ -79,7 +81,8 @@ static struct event *next_in_the_way(const struct client *client)
 	list_for_each(it, &client->held) {
 		struct event *event = list_entry(it, struct event, held);
 
-		if (clients_pressed_by(client->clients, event->body)) {
+		if (!event->moved && !client_pinned(client, event) &&
+		    clients_pressed_by(client->clients, event->body)) {
 			return event;
 		}
 	}
@@ -158,7 +161,7 @@ void client_move_all(struct client *client)
 	{
 		struct event *event = list_entry(it, struct event, link);
 
-		while (event->body && move_event(client, event, UINT64_MAX) > 0) {
+		while (event->body && !event->moved && move_event(client, event, UINT64_MAX) > 0) {
 		}
 	}
 	ipc_exchange(&ipc_indexes(client->shared.base)->events_moved, IPC_MOVED_END);

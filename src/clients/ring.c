@@ -53,6 +53,13 @@ static enum push announce_body(struct client *client, struct event *event)
 	return announced(client, client_announce_region(client, region));
 }
 
+/* A program that reads in place gets what it need not copy: it is waited for while its reading may
+ * give a pin back. */
+static bool waits_for_pin(struct client *client, struct event *event)
+{
+	return client->in_place && !client_pin_grant(client, event) && client->ring_held > 0;
+}
+
 static bool may_stand_in_ring(const struct client *client, const struct event *event)
 {
 	return client->ring_held == 0 ||
@@ -69,8 +76,9 @@ static enum push push_message(struct client *client, struct event *event)
 		return PUSH_LATER;
 	}
 	if (event->body) {
-		result = may_stand_in_ring(client, event) ? announce_body(client, event)
-							  : PUSH_LATER;
+		result = may_stand_in_ring(client, event) && !waits_for_pin(client, event)
+				 ? announce_body(client, event)
+				 : PUSH_LATER;
 	} else if (event->chunk) {
 		result = announced(client, client_announce_chunk(client, event->chunk));
 	}
@@ -106,6 +114,7 @@ static enum push push(struct client *client, struct event *event)
 	case IPC_EVENT_MESSAGE:
 	case IPC_EVENT_INLINE:
 	case IPC_EVENT_GONE:
+	case IPC_EVENT_SENDABLE:
 	case IPC_EVENT_PAD:
 		break;
 	}
@@ -197,7 +206,11 @@ void client_take_back(struct client *client)
 			client->ring_held--;
 			client->ring_held_bytes -= event->head.length;
 		}
-		client_event_free(client, event);
+		if (client_pinned(client, event)) {
+			client_keep(client, event);
+		} else {
+			client_event_free(client, event);
+		}
 	}
 }
 
@@ -211,8 +224,10 @@ void client_events_pump(struct client *client)
 		return;
 	}
 	client_take_back(client);
+	client_kept_look(client);
 	push_queue(client);
-	if (!list_empty(&client->in_ring) || !list_empty(&client->queue)) {
+	if (!list_empty(&client->in_ring) || !list_empty(&client->queue) ||
+	    !list_empty(&client->kept)) {
 		client_activate(client);
 	} else {
 		client->pace.lagging = false;

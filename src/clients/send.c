@@ -49,6 +49,36 @@ static void give_back(struct client *client, uint32_t token)
 {
 	*ipc_completion_at(client->shared.base, client->completed++) = token;
 	ipc_store(&ipc_indexes(client->shared.base)->completions_published, client->completed);
+	client->progress = true;
+	if (client->wants) {
+		client->clients->news = true;
+		client_activate(client);
+	}
+}
+
+void client_set_wants(struct client *client, bool wants)
+{
+	client->clients->wanting += wants;
+	client->clients->wanting -= client->wants;
+	client->wants = wants;
+}
+
+/* Once for all that a turn has brought. */
+void client_tell_sendable(struct client *client)
+{
+	struct ipc_line *wanted = &ipc_indexes(client->shared.base)->sends_wanted;
+	struct event *event;
+
+	client_set_wants(client, ipc_load_ordered(wanted) != 0);
+	if (client->progress && client->wants && ipc_exchange(wanted, 0)) {
+		client_set_wants(client, false);
+		event = client_event_new(client, IPC_EVENT_SENDABLE, 0);
+		if (event) {
+			client_event_queue(client, event);
+			client_events_pump(client);
+		}
+	}
+	client->progress = false;
 }
 
 /* May run inside engine_mcast of the same message, and long after the client is gone. */
@@ -141,6 +171,7 @@ void client_sends_pump(struct client *client)
 	client->stalled = false;
 	client->unread = false;
 	while (client->taken < (uint64_t)published && budget-- > 0 && take_one(client)) {
+		client->progress = true;
 	}
 	ipc_store(&ipc_indexes(client->shared.base)->sends_taken, client->taken);
 	if (client->doom || client->stalled) {

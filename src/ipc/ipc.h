@@ -17,7 +17,7 @@
 #include "base/limits.h"
 
 #define IPC_MAGIC	0x43525043u
-#define IPC_VERSION	1u
+#define IPC_VERSION	2u
 #define IPC_SOCKET_NAME "cpg.sock"
 
 /* --- Requests --- */
@@ -43,6 +43,8 @@ enum ipc_hello {
 	IPC_HELLO_TOOL =
 		2, /* MEMBERS, LOCAL, ITERATE and STATUS only; also before there is a ring */
 };
+/* Added to it: CORONET_CPG_DELIVER_IN_PLACE, records come with pins. */
+#define IPC_HELLO_IN_PLACE 0x100u
 
 struct ipc_request {
 	uint32_t kind;
@@ -115,6 +117,9 @@ struct ipc_indexes {
 	struct ipc_line events_signalled;      /* both */
 	struct ipc_line events_wake_at;	       /* daemon: bell wanted here; UINT64_MAX: never */
 	struct ipc_line events_moved;	       /* daemon: payloads moved, ever; IPC_MOVED_END */
+	struct ipc_line pins_cleared;	       /* client: pins cleared, ever */
+	struct ipc_line pins_wanted;  /* daemon 1: bell wanted at the next; client 0: rung */
+	struct ipc_line sends_wanted; /* client 1: waits for a SENDABLE event; daemon 0: comes */
 };
 
 /* A message in send memory. The token comes back through the completions when the memory is free
@@ -136,7 +141,9 @@ _Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
 #define IPC_SENDS_AT	   4096u
 #define IPC_COMPLETIONS_AT (IPC_SENDS_AT + IPC_SENDS * (uint32_t)sizeof(struct ipc_send))
 #define IPC_EVENTS_AT	   (IPC_COMPLETIONS_AT + IPC_COMPLETIONS * 4u)
-#define IPC_SHARED_SIZE	   (IPC_EVENTS_AT + IPC_EVENT_BYTES)
+#define IPC_PINS_AT	   (IPC_EVENTS_AT + IPC_EVENT_BYTES)
+#define IPC_PINS	   4096u /* bytes, one for each pin */
+#define IPC_SHARED_SIZE	   (IPC_PINS_AT + IPC_PINS)
 _Static_assert(sizeof(struct ipc_indexes) <= IPC_SENDS_AT, "indexes have a page");
 _Static_assert(IPC_SHARED_SIZE % 4096 == 0, "whole pages");
 
@@ -147,12 +154,13 @@ _Static_assert(IPC_SHARED_SIZE % 4096 == 0, "whole pages");
 #define IPC_REGION_SLAB 0u
 
 enum ipc_event_kind {
-	IPC_EVENT_PAD = 1, /* nothing: the ring's end comes sooner than the next record's */
-	IPC_EVENT_MESSAGE, /* payload: region, offset, length */
-	IPC_EVENT_INLINE,  /* payload: behind the group's name */
-	IPC_EVENT_CONFCHG, /* a part of a struct ipc_confchg with its lists */
-	IPC_EVENT_TOTEM,   /* a part of a struct ipc_totem with its list */
-	IPC_EVENT_GONE,	   /* region is not used any more; not an event that anyone waits for */
+	IPC_EVENT_PAD = 1,  /* nothing: the ring's end comes sooner than the next record's */
+	IPC_EVENT_MESSAGE,  /* payload: region, offset, length */
+	IPC_EVENT_INLINE,   /* payload: behind the group's name */
+	IPC_EVENT_CONFCHG,  /* a part of a struct ipc_confchg with its lists */
+	IPC_EVENT_TOTEM,    /* a part of a struct ipc_totem with its list */
+	IPC_EVENT_GONE,	    /* region is not used any more; not an event that anyone waits for */
+	IPC_EVENT_SENDABLE, /* something sent was taken or given back since sends_wanted was set */
 };
 
 /* One record in the event ring: this, `data_size` bytes, padding up to a multiple of 8. Records
@@ -167,9 +175,16 @@ struct ipc_event {
 	uint64_t offset; /* MESSAGE: in the region; CONFCHG, TOTEM: of this part in the whole */
 	uint64_t length; /* MESSAGE, INLINE: of the payload; CONFCHG, TOTEM: of the whole */
 	uint32_t data_size;
-	uint32_t flags;
+	uint16_t flags;
+	uint16_t
+		pin; /* MESSAGE: 1 and up: the payload stays while this pin is set; 0: it has none */
 };
 #define IPC_EVENT_STAYS 1u /* MESSAGE: the payload is in memory that is used for nothing else */
+
+/* A pin is a byte of the client's: 1 while the program uses the payload in place. The client sets
+ * it, and then looks at events_moved: either it sees that the payload has moved, or the daemon,
+ * which looks at the pin after it has said so, leaves the old place alone. The record may be
+ * consumed at once. */
 _Static_assert(sizeof(struct ipc_event) == 48, "shared layout");
 
 /* Data of one record at most; longer events come in parts. */

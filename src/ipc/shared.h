@@ -42,7 +42,17 @@ static inline uint64_t ipc_exchange(struct ipc_line *line, uint64_t value)
  * place. No earlier read is ordered behind it. */
 static inline uint64_t ipc_events_moved(void *shared)
 {
-	return __atomic_fetch_add(&ipc_indexes(shared)->events_moved.value, 0, __ATOMIC_ACQ_REL);
+	return __atomic_fetch_add(&ipc_indexes(shared)->events_moved.value, 0, __ATOMIC_SEQ_CST);
+}
+
+static inline bool ipc_pin_get(void *shared, uint16_t pin)
+{
+	return __atomic_load_n((uint8_t *)shared + IPC_PINS_AT + pin - 1, __ATOMIC_SEQ_CST) != 0;
+}
+
+static inline void ipc_pin_put(void *shared, uint16_t pin, bool set)
+{
+	__atomic_exchange_n((uint8_t *)shared + IPC_PINS_AT + pin - 1, set, __ATOMIC_SEQ_CST);
 }
 
 static inline struct ipc_send *ipc_send_at(void *shared, uint64_t index)

@@ -2,6 +2,8 @@
 /* cpg_initialize(3), cpg_finalize(3), and the questions that need no daemon. */
 #include <corosync/cpg.h>
 
+#include <string.h>
+
 #include "lib/instance.h"
 #include "lib/iteration.h"
 #include "lib/sending.h"
@@ -9,7 +11,8 @@
 /* corosync's figure; programs size buffers by it. */
 #define ATOMIC_MSGSIZE 1047552u
 
-static cs_error_t initialize(cpg_handle_t *handle, const cpg_model_v1_data_t *model, void *context)
+static cs_error_t initialize(cpg_handle_t *handle, const coronet_cpg_model_data_t *model,
+			     void *context)
 {
 	struct instance *instance;
 	cs_error_t error = instance_new(model, context, &instance);
@@ -29,7 +32,7 @@ static cs_error_t initialize(cpg_handle_t *handle, const cpg_model_v1_data_t *mo
 
 cs_error_t cpg_initialize(cpg_handle_t *handle, cpg_callbacks_t *callbacks)
 {
-	cpg_model_v1_data_t model = {.model = CPG_MODEL_V1};
+	coronet_cpg_model_data_t model = {.model = CPG_MODEL_V1};
 
 	if (!handle) {
 		return CS_ERR_INVALID_PARAM;
@@ -41,18 +44,39 @@ cs_error_t cpg_initialize(cpg_handle_t *handle, cpg_callbacks_t *callbacks)
 	return initialize(handle, &model, NULL);
 }
 
+static bool take_v1(const cpg_model_data_t *data, coronet_cpg_model_data_t *out)
+{
+	const cpg_model_v1_data_t *v1 = (const cpg_model_v1_data_t *)data;
+
+	if (data) {
+		out->cpg_deliver_fn = v1->cpg_deliver_fn;
+		out->cpg_confchg_fn = v1->cpg_confchg_fn;
+		out->cpg_totem_confchg_fn = v1->cpg_totem_confchg_fn;
+		out->flags = v1->flags;
+	}
+	return (out->flags & ~(unsigned int)CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF) == 0;
+}
+
+static bool take_ours(const cpg_model_data_t *data, coronet_cpg_model_data_t *out)
+{
+	unsigned int known = CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF | CORONET_CPG_DELIVER_IN_PLACE;
+
+	if (!data || ((const coronet_cpg_model_data_t *)data)->size != sizeof(*out)) {
+		return false;
+	}
+	memcpy(out, data, sizeof(*out));
+	return (out->flags & ~known) == 0;
+}
+
 cs_error_t cpg_model_initialize(cpg_handle_t *handle, cpg_model_t model,
 				cpg_model_data_t *model_data, void *context)
 {
-	cpg_model_v1_data_t data = {.model = CPG_MODEL_V1};
+	coronet_cpg_model_data_t data = {.model = model};
+	bool understood = model == CPG_MODEL_V1	       ? take_v1(model_data, &data)
+			  : model == CORONET_CPG_MODEL ? take_ours(model_data, &data)
+						       : false;
 
-	if (model != CPG_MODEL_V1 || !handle) {
-		return CS_ERR_INVALID_PARAM;
-	}
-	if (model_data) {
-		memcpy(&data, model_data, sizeof(data));
-	}
-	if (data.flags & ~(unsigned int)CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF) {
+	if (!understood || !handle) {
 		return CS_ERR_INVALID_PARAM;
 	}
 	return initialize(handle, &data, context);

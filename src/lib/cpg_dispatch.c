@@ -4,6 +4,9 @@
 #include <corosync/cpg.h>
 
 #include "lib/events.h"
+#include "lib/handover.h"
+
+_Thread_local struct incoming *delivering;
 
 static void call_confchg(struct instance *instance, const struct incoming *in)
 {
@@ -31,14 +34,19 @@ static void call_totem(struct instance *instance, const struct incoming *in)
 }
 
 /* An empty message has an address too: programs were seen to print it. */
-static void call_deliver(struct instance *instance, const struct incoming *in)
+static void call_deliver(struct instance *instance, struct incoming *in)
 {
 	uint64_t nothing = 0;
+	const void *payload = in->place	    ? in->place
+			      : in->scratch ? (const void *)in->scratch->bytes
+					    : &nothing;
 
 	if (instance->model.cpg_deliver_fn) {
+		in->outer = delivering;
+		delivering = in;
 		instance->model.cpg_deliver_fn(instance->handle, &in->group, in->node, in->pid,
-					       in->scratch ? in->scratch->bytes : &nothing,
-					       in->size);
+					       (void *)(uintptr_t)payload, in->size);
+		delivering = in->outer;
 	}
 }
 
@@ -64,7 +72,7 @@ static bool whole_totem(const struct incoming *in)
 }
 
 /* False when the lists do not fill the event exactly. */
-static bool call(struct instance *instance, const struct incoming *in)
+static bool call(struct instance *instance, struct incoming *in)
 {
 	switch (in->kind) {
 	case IPC_EVENT_MESSAGE:
@@ -83,6 +91,9 @@ static bool call(struct instance *instance, const struct incoming *in)
 			return true;
 		}
 		return false;
+	case IPC_EVENT_SENDABLE:
+		handover_call_back(instance);
+		return true;
 	case IPC_EVENT_PAD:
 	case IPC_EVENT_GONE:
 		break;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +24,17 @@ void events_init(struct events *events)
 	list_init(&events->moves);
 }
 
+static void hold_free(void *node)
+{
+	struct hold *hold = node;
+
+	free(hold->scratch);
+	free(hold);
+}
+
 void events_fini(struct events *events)
 {
+	tdestroy(events->holds, hold_free);
 	free(events->partial);
 	while (events->spare) {
 		struct scratch *scratch = events->spare;
@@ -114,7 +124,48 @@ static int copy_payload(struct instance *instance, const struct ipc_event *event
 	if (moved > 0) {
 		memcpy(to, payload, event->length);
 	}
+	instance->events.copied_bytes += event->length;
 	return moved < 0 ? moved : 0;
+}
+
+static bool delivers_in_place(const struct instance *instance)
+{
+	return instance->model.flags & CORONET_CPG_DELIVER_IN_PLACE;
+}
+
+void events_unpin(struct instance *instance, uint16_t pin)
+{
+	struct ipc_indexes *indexes = ipc_indexes(instance->shared);
+
+	ipc_pin_put(instance->shared, pin, false);
+	__atomic_fetch_add(&indexes->pins_cleared.value, 1, __ATOMIC_SEQ_CST);
+	if (ipc_load_ordered(&indexes->pins_wanted) && ipc_exchange(&indexes->pins_wanted, 0)) {
+		instance_bell(instance);
+	}
+}
+
+/* First the pin, then the look whether the payload has moved: see ipc.h. */
+static int point_at_payload(struct instance *instance, const struct ipc_event *event,
+			    const uint8_t *payload, struct incoming *in)
+{
+	uint64_t end = instance->events.reader.read + event->size;
+	int moved = 0;
+
+	if (event->pin > IPC_PINS) {
+		return -EBADMSG;
+	}
+	ipc_pin_put(instance->shared, event->pin, true);
+	if (!(event->flags & IPC_EVENT_STAYS)) {
+		moved = region_map_moved(instance, end, event->length, &payload);
+	}
+	if (moved < 0) {
+		events_unpin(instance, event->pin);
+		return moved;
+	}
+	in->pin = event->pin;
+	in->place = payload;
+	in->size = event->length;
+	return 0;
 }
 
 static int take_payload(struct instance *instance, const struct ipc_event *event,
@@ -123,7 +174,8 @@ static int take_payload(struct instance *instance, const struct ipc_event *event
 	int err;
 
 	in->size = event->length;
-	if (event->length == 0 || !instance->model.cpg_deliver_fn) {
+	if (!instance->model.cpg_deliver_fn ||
+	    (event->length == 0 && !delivers_in_place(instance))) {
 		return 0;
 	}
 	in->scratch = scratch_take(&instance->events, event->length);
@@ -144,12 +196,17 @@ static enum next take_message(struct instance *instance, const struct ipc_event 
 	const uint8_t *payload;
 	int err = find_payload(instance, event, data, &payload);
 
-	if (!err) {
+	if (!err && event->kind == IPC_EVENT_MESSAGE && event->pin > 0 &&
+	    instance->model.cpg_deliver_fn) {
+		err = point_at_payload(instance, event, payload, in);
+	} else if (!err) {
 		err = take_payload(instance, event, payload, in);
 	}
 	if (err) {
 		return as_next(instance, err);
 	}
+	instance->events.delivered++;
+	instance->events.delivered_bytes += event->length;
 	in->node = event->node;
 	in->pid = event->pid;
 	in->group.length = event->group_size;
@@ -207,6 +264,9 @@ static enum next take(struct instance *instance, const struct ipc_event *event, 
 		region_map_drop(instance, event->region);
 		consume(instance, event);
 		return NEXT_NONE;
+	case IPC_EVENT_SENDABLE:
+		consume(instance, event);
+		return NEXT_EVENT;
 	case IPC_EVENT_PAD:
 		break;
 	}
@@ -307,8 +367,7 @@ enum next events_next(struct instance *instance, struct incoming *in)
 	struct ipc_event event;
 	bool again = true;
 
-	in->scratch = NULL;
-	in->size = 0;
+	*in = (struct incoming){.instance = instance};
 	pthread_mutex_lock(&events->lock);
 	while (again) {
 		switch (ipc_events_peek(&events->reader, &event, &data)) {
@@ -333,12 +392,23 @@ enum next events_next(struct instance *instance, struct incoming *in)
 	return next;
 }
 
+void events_put_scratch(struct instance *instance, struct scratch *scratch)
+{
+	pthread_mutex_lock(&instance->events.lock);
+	scratch_put(&instance->events, scratch);
+	pthread_mutex_unlock(&instance->events.lock);
+}
+
 void events_done(struct instance *instance, struct incoming *in)
 {
+	if (in->held) {
+		return;
+	}
+	if (in->pin > 0) {
+		events_unpin(instance, in->pin);
+	}
 	if (in->scratch) {
-		pthread_mutex_lock(&instance->events.lock);
-		scratch_put(&instance->events, in->scratch);
-		pthread_mutex_unlock(&instance->events.lock);
+		events_put_scratch(instance, in->scratch);
 		in->scratch = NULL;
 	}
 }

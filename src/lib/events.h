@@ -13,15 +13,31 @@ enum next {
 	NEXT_NO_MEMORY, /* the event stays where it is */
 };
 
-/* An event that the daemon has forgotten already: all of it is in memory of this process. */
+/* An event that the daemon has forgotten already: all of it is in memory of this process, but for
+ * a payload that is delivered in place. */
 struct incoming {
+	struct incoming *outer; /* whose callback runs further out in this thread */
+	struct instance *instance;
 	enum ipc_event_kind kind;
 	struct cpg_name group; /* messages */
 	uint32_t node;	       /* messages */
 	uint32_t pid;	       /* messages */
 	struct scratch *
 		scratch; /* the payload, or a struct ipc_confchg or ipc_totem with its lists; NULL when empty */
-	uint64_t size; /* bytes of it */
+	uint64_t size;	   /* bytes of it */
+	const void *place; /* the payload in the ring's memory, while the pin is set */
+	uint16_t pin;	   /* 0: none */
+	bool held;	   /* the program keeps it beyond its callback */
+};
+
+/* The innermost message that this thread delivers. */
+extern _Thread_local struct incoming *delivering;
+
+/* A message that the program holds. */
+struct hold {
+	uintptr_t address; /* the key */
+	uint16_t pin;
+	struct scratch *scratch;
 };
 
 void events_init(struct events *events);
@@ -30,6 +46,9 @@ void events_fini(struct events *events);
 /* Never waits. After NEXT_EVENT the scratch is the caller's until events_done. */
 enum next events_next(struct instance *instance, struct incoming *incoming);
 void events_done(struct instance *instance, struct incoming *incoming);
+/* The payload's memory may be used for something else. */
+void events_unpin(struct instance *instance, uint16_t pin);
+void events_put_scratch(struct instance *instance, struct scratch *scratch);
 /* Returns when something may be there, or the connection is down. */
 void events_wait(struct instance *instance);
 

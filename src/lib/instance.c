@@ -21,7 +21,7 @@ static cs_error_t connect_error(int err)
 	return err == -ENOENT || err == -ENOTDIR ? CS_ERR_LIBRARY : qb_to_cs_error(err);
 }
 
-static struct instance *blank_instance(const cpg_model_v1_data_t *model, void *context)
+static struct instance *blank_instance(const coronet_cpg_model_data_t *model, void *context)
 {
 	struct instance *instance = calloc(1, sizeof(*instance));
 
@@ -77,9 +77,13 @@ static cs_error_t take_welcome(struct instance *instance, struct answer *answer)
 
 static cs_error_t hello(struct instance *instance)
 {
-	bool initial = instance->model.flags & CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF;
+	unsigned int flags = instance->model.flags;
+	uint32_t initial = flags & CPG_MODEL_V1_DELIVER_INITIAL_TOTEM_CONF
+				   ? IPC_HELLO_CLIENT_INITIAL
+				   : IPC_HELLO_CLIENT;
+	uint32_t in_place = flags & CORONET_CPG_DELIVER_IN_PLACE ? IPC_HELLO_IN_PLACE : 0;
 	struct ipc_request request = {.kind = IPC_HELLO,
-				      .arg = initial ? IPC_HELLO_CLIENT_INITIAL : IPC_HELLO_CLIENT,
+				      .arg = initial | in_place,
 				      .value = (uint64_t)IPC_MAGIC << 32 | IPC_VERSION};
 	struct answer answer;
 	cs_error_t error = answer_get(instance, &request, &answer);
@@ -91,7 +95,7 @@ static cs_error_t hello(struct instance *instance)
 	return error;
 }
 
-cs_error_t instance_new(const cpg_model_v1_data_t *model, void *context, struct instance **out)
+cs_error_t instance_new(const coronet_cpg_model_data_t *model, void *context, struct instance **out)
 {
 	struct instance *instance = blank_instance(model, context);
 	cs_error_t error;

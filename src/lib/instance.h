@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <corosync/cpg.h>
+#include <coronet/cpg.h>
 
 #include "base/list.h"
 #include "ipc/shared.h"
@@ -51,13 +51,27 @@ struct events {
 	struct scratch *spare;
 	struct scratch *partial; /* an event of which the last part has not come */
 	uint64_t partial_size;
+	void *holds; /* tsearch(3): messages that the program holds, by address */
+	uint64_t held;
+	uint64_t delivered, delivered_bytes, copied_bytes;
 };
 
 struct send_region;
 
+/* A piece of send memory that the program writes itself. */
+struct handover {
+	uintptr_t address; /* the key */
+	uint64_t size;
+	uint32_t token;
+	bool on_way;	  /* the ring's until the daemon gives it back */
+	bool unwanted;	  /* freed meanwhile */
+	struct list link; /* in `returned`, until the program has heard of it */
+};
+
 /* Memory of one message until the daemon gives it back; its index is the token. */
 struct lent {
 	struct send_region *region;
+	struct handover *handover; /* NULL: the library copied into it */
 	uint32_t block;
 	uint32_t next_free;
 };
@@ -74,7 +88,12 @@ struct sending {
 	struct lent *lent;
 	uint32_t lent_free; /* + 1; 0: none */
 	uint64_t checked_at_ms;
-	bool hungry; /* the last attempt found no memory, and the daemon knows */
+	bool hungry;	 /* the last attempt found no memory, and the daemon knows */
+	bool refused;	 /* sendable_fn is due when there is room again */
+	void *handovers; /* tsearch(3), by address */
+	struct list returned;
+	uint64_t awaited; /* handed over, not freed, not come back */
+	uint64_t sent, sent_bytes, copied_bytes;
 };
 
 struct zcbs {
@@ -84,7 +103,7 @@ struct zcbs {
 
 struct instance {
 	cpg_handle_t handle;
-	cpg_model_v1_data_t model;
+	coronet_cpg_model_data_t model;
 	void *context;
 	int request_fd, event_fd, side_fd;
 	void *shared;
@@ -101,7 +120,8 @@ struct instance {
 extern struct handles instances;
 
 /* Connects. Errors as cpg_model_initialize. */
-cs_error_t instance_new(const cpg_model_v1_data_t *model, void *context, struct instance **out);
+cs_error_t instance_new(const coronet_cpg_model_data_t *model, void *context,
+			struct instance **out);
 void instance_free(void *instance);
 
 /* In use until instance_put; NULL: bad handle. */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "ipc/memory.h"
+#include "lib/handover.h"
 
 #define COMMON_SIZE_BYTES SEND_MEMORY_COMMON_BYTES
 /* Messages above this would leave too little of the common region for others. */
@@ -160,12 +161,15 @@ static void drop_idle(struct instance *instance, uint64_t idle_for_ms)
 	}
 }
 
-static cs_error_t take_large(struct instance *instance, uint64_t size, uint32_t *token)
+/* `limit`: of all extra regions together. */
+static cs_error_t take_large(struct instance *instance, uint64_t size, uint64_t limit,
+			     uint32_t *token)
 {
 	struct sending *sending = &instance->sending;
 	uint64_t whole = size <= EXTRA_SIZE_BYTES ? EXTRA_SIZE_BYTES : ipc_round_to_pages(size);
-	uint64_t limit = 2 * whole > EXTRA_TOTAL_BYTES ? 2 * whole : EXTRA_TOTAL_BYTES;
 	cs_error_t error;
+
+	limit = 2 * whole > limit ? 2 * whole : limit;
 
 	if (take_extra(sending, size, token)) {
 		return CS_OK;
@@ -183,7 +187,8 @@ static cs_error_t take_large(struct instance *instance, uint64_t size, uint32_t 
 	return take_extra(sending, size, token) ? CS_OK : CS_ERR_NO_MEMORY;
 }
 
-cs_error_t send_memory_take(struct instance *instance, uint64_t size, uint32_t *token)
+cs_error_t send_memory_take(struct instance *instance, uint64_t size, bool handover,
+			    uint32_t *token)
 {
 	struct sending *sending = &instance->sending;
 
@@ -193,11 +198,16 @@ cs_error_t send_memory_take(struct instance *instance, uint64_t size, uint32_t *
 	if (sending->lent_free == 0) {
 		return CS_ERR_TRY_AGAIN;
 	}
-	if (size > COMMON_MESSAGE_MAX_BYTES) {
-		return take_large(instance, size, token);
+	if (size <= COMMON_MESSAGE_MAX_BYTES &&
+	    take_from(sending, region_at(sending->regions.next), size, token)) {
+		return CS_OK;
 	}
-	return take_from(sending, region_at(sending->regions.next), size, token) ? CS_OK
-										 : CS_ERR_TRY_AGAIN;
+	if (handover) {
+		return take_large(instance, size, UINT64_MAX, token);
+	}
+	return size > COMMON_MESSAGE_MAX_BYTES
+		       ? take_large(instance, size, EXTRA_TOTAL_BYTES, token)
+		       : CS_ERR_TRY_AGAIN;
 }
 
 void send_memory_give(struct instance *instance, uint32_t token)
@@ -210,8 +220,18 @@ void send_memory_give(struct instance *instance, uint32_t token)
 		lent->region->idle_since_ms = now_ms();
 	}
 	lent->region = NULL;
+	lent->handover = NULL;
 	lent->next_free = sending->lent_free;
 	sending->lent_free = token + 1;
+}
+
+static void given_back(struct instance *instance, uint32_t token)
+{
+	struct handover *handover = instance->sending.lent[token].handover;
+
+	if (!handover || (handover->on_way && !handover_returned(&instance->sending, handover))) {
+		send_memory_give(instance, token);
+	}
 }
 
 void send_memory_reclaim(struct instance *instance)
@@ -223,7 +243,7 @@ void send_memory_reclaim(struct instance *instance)
 		uint32_t token = *ipc_completion_at(instance->shared, sending->completions++);
 
 		if (sending->lent && token < IPC_COMPLETIONS && sending->lent[token].region) {
-			send_memory_give(instance, token);
+			given_back(instance, token);
 		}
 	}
 	if (sending->regions_size > COMMON_SIZE_BYTES) {

@@ -22,9 +22,11 @@ struct send_region {
 
 /* A region of at least `size` bytes from the daemon, appended to the list. */
 cs_error_t send_memory_add(struct instance *instance, uint64_t size);
-/* Room for a message. *token names it until the daemon has given it back. CS_ERR_TRY_AGAIN,
+/* Room for a message; with `handover` as much as the daemon grants, because the program decides how
+ * many pieces it works with. *token names it until the daemon has given it back. CS_ERR_TRY_AGAIN,
  * CS_ERR_NO_MEMORY, CS_ERR_LIBRARY. */
-cs_error_t send_memory_take(struct instance *instance, uint64_t size, uint32_t *token);
+cs_error_t send_memory_take(struct instance *instance, uint64_t size, bool handover,
+			    uint32_t *token);
 void send_memory_give(struct instance *instance, uint32_t token);
 /* Takes back what the daemon has finished with, and lets go of regions that nobody needed for
  * some time. */

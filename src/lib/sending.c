@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/handover.h"
 #include "lib/send_memory.h"
 
 /* Copies up to this many bytes are over before a lock could change hands. */
@@ -15,10 +16,12 @@ void sending_init(struct sending *sending)
 {
 	pthread_mutex_init(&sending->lock, NULL);
 	list_init(&sending->regions);
+	list_init(&sending->returned);
 }
 
 void sending_fini(struct sending *sending)
 {
+	handovers_fini(sending);
 	send_memory_fini(sending);
 	pthread_mutex_destroy(&sending->lock);
 }
@@ -81,7 +84,7 @@ static bool daemon_gone(struct instance *instance)
 	return !instance_alive(instance);
 }
 
-static void wake_daemon(struct instance *instance)
+void sending_wake(struct instance *instance)
 {
 	struct ipc_line *asleep = &ipc_indexes(instance->shared)->sends_asleep;
 
@@ -99,28 +102,59 @@ static void tell_hungry(struct instance *instance, bool hungry)
 	}
 }
 
-/* With the lock held. On success a place in the ring is reserved, and memory unless the message
- * is empty. */
-static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *token)
+cs_error_t sending_lend(struct instance *instance, uint64_t size, bool handover, uint32_t *token)
 {
-	struct sending *sending = &instance->sending;
-	cs_error_t error = CS_OK;
+	cs_error_t error;
 
 	if (daemon_gone(instance)) {
 		return CS_ERR_LIBRARY;
 	}
-	if (!sending->joined) {
+	send_memory_reclaim(instance);
+	error = send_memory_take(instance, size, handover, token);
+	tell_hungry(instance, error == CS_ERR_TRY_AGAIN);
+	return error;
+}
+
+static cs_error_t try_place(struct instance *instance)
+{
+	if (daemon_gone(instance)) {
+		return CS_ERR_LIBRARY;
+	}
+	if (!instance->sending.joined) {
 		return CS_ERR_NOT_EXIST;
 	}
-	send_memory_reclaim(instance);
-	if (ring_full(instance)) {
-		error = CS_ERR_TRY_AGAIN;
-	} else if (size > 0) {
-		error = send_memory_take(instance, size, token);
-		tell_hungry(instance, error == CS_ERR_TRY_AGAIN);
+	return ring_full(instance) ? CS_ERR_TRY_AGAIN : CS_OK;
+}
+
+/* A place in the ring, and memory unless the message is empty or has some. */
+static cs_error_t try_reserve(struct instance *instance, uint64_t size, uint32_t *token)
+{
+	cs_error_t error = try_place(instance);
+
+	return error == CS_OK && size > 0 ? sending_lend(instance, size, false, token) : error;
+}
+
+/* Whoever wants to be told when there is room says so, and looks once more. */
+static bool look_again(struct instance *instance, cs_error_t error)
+{
+	if (error != CS_ERR_TRY_AGAIN || !instance->model.sendable_fn) {
+		return false;
+	}
+	instance->sending.refused = true;
+	ipc_exchange(&ipc_indexes(instance->shared)->sends_wanted, 1);
+	return true;
+}
+
+/* With the lock held. On success a place in the ring is reserved. */
+static cs_error_t reserve(struct instance *instance, uint64_t size, uint32_t *token)
+{
+	cs_error_t error = try_reserve(instance, size, token);
+
+	if (look_again(instance, error)) {
+		error = try_reserve(instance, size, token);
 	}
 	if (error == CS_OK) {
-		sending->reserved++;
+		instance->sending.reserved++;
 	}
 	return error;
 }
@@ -158,6 +192,8 @@ static void publish(struct instance *instance, const struct ipc_send *message)
 
 	*ipc_send_at(instance->shared, sending->published) = *message;
 	sending->published++;
+	sending->sent++;
+	sending->sent_bytes += message->size;
 	ipc_exchange(&ipc_indexes(instance->shared)->sends_published, sending->published);
 }
 
@@ -173,6 +209,7 @@ static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *messa
 	}
 	if (message->size > 0) {
 		copy(instance, pieces, count, message->size, message);
+		sending->copied_bytes += message->size;
 	}
 	sending->reserved--;
 	if (sending->joined && sending->memberships == membership) {
@@ -185,18 +222,47 @@ static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *messa
 	return CS_ERR_NOT_EXIST;
 }
 
+static uint32_t guarantee_of(cpg_guarantee_t guarantee)
+{
+	bool known = guarantee == CPG_TYPE_SAFE || guarantee == CPG_TYPE_UNORDERED;
+
+	return known ? guarantee : CPG_TYPE_AGREED;
+}
+
+cs_error_t sending_publish(struct instance *instance, cpg_guarantee_t guarantee, uint32_t token,
+			   uint64_t size)
+{
+	const struct lent *lent = &instance->sending.lent[token];
+	struct ipc_send message = {.region = lent->region->region,
+				   .offset = arena_offset(&lent->region->arena, lent->block),
+				   .size = size,
+				   .token = token,
+				   .guarantee = guarantee_of(guarantee)};
+	cs_error_t error = try_place(instance);
+
+	if (look_again(instance, error)) {
+		error = try_place(instance);
+	}
+	if (error == CS_OK) {
+		if (instance->model.completed_fn) {
+			ipc_exchange(&ipc_indexes(instance->shared)->sends_wanted, 1);
+		}
+		publish(instance, &message);
+	}
+	return error;
+}
+
 cs_error_t sending_mcast(struct instance *instance, cpg_guarantee_t guarantee,
 			 const struct iovec *pieces, unsigned int count, uint64_t size)
 {
-	bool known = guarantee == CPG_TYPE_SAFE || guarantee == CPG_TYPE_UNORDERED;
-	struct ipc_send message = {.size = size, .guarantee = known ? guarantee : CPG_TYPE_AGREED};
+	struct ipc_send message = {.size = size, .guarantee = guarantee_of(guarantee)};
 	cs_error_t error;
 
 	pthread_mutex_lock(&instance->sending.lock);
 	error = mcast_locked(instance, &message, pieces, count);
 	pthread_mutex_unlock(&instance->sending.lock);
 	if (error == CS_OK || error == CS_ERR_TRY_AGAIN) {
-		wake_daemon(instance);
+		sending_wake(instance);
 	}
 	if (error != CS_OK) {
 		return error;

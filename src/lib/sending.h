@@ -24,4 +24,15 @@ bool sending_full(struct instance *instance);
 cs_error_t sending_mcast(struct instance *instance, cpg_guarantee_t guarantee,
 			 const struct iovec *pieces, unsigned int count, uint64_t size);
 
+/* For memory that the program writes itself. Both with the lock held; sending_wake afterwards,
+ * without it. */
+/* Memory of `size` bytes until it is given back. CS_ERR_TRY_AGAIN, CS_ERR_NO_MEMORY,
+ * CS_ERR_LIBRARY. */
+cs_error_t sending_lend(struct instance *instance, uint64_t size, bool handover, uint32_t *token);
+/* Gives the first `size` bytes of it to the daemon. Errors as cpg_mcast_joined. */
+cs_error_t sending_publish(struct instance *instance, cpg_guarantee_t guarantee, uint32_t token,
+			   uint64_t size);
+/* The daemon looks at what was published, or learns what is missing. */
+void sending_wake(struct instance *instance);
+
 #endif

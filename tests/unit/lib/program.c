@@ -39,7 +39,10 @@ static void on_deliver(cpg_handle_t handle, const struct cpg_name *group, uint32
 	program->bytes += size;
 	program->last = realloc(program->last, size ? size : 1);
 	memcpy(program->last, msg, size);
-	memset(msg, 0xee, size); /* the program may write into it */
+	program->msg = msg;
+	if (!program->in_place) {
+		memset(msg, 0xee, size); /* the program may write into it */
+	}
 	program->last_size = size;
 	program->last_node = node;
 	program->last_pid = pid;
@@ -107,6 +110,42 @@ void program_join(struct program *program)
 	program_wait_confchgs(program, 1);
 }
 
+static void on_completed(cpg_handle_t handle, void *buffer)
+{
+	struct program *program = program_of(handle);
+
+	program->completions++;
+	program->completed = buffer;
+	after(program);
+}
+
+static void on_sendable(cpg_handle_t handle)
+{
+	struct program *program = program_of(handle);
+
+	program->sendables++;
+	after(program);
+}
+
+void program_join_extended(struct program *program, unsigned int flags)
+{
+	coronet_cpg_model_data_t model = {.cpg_deliver_fn = on_deliver,
+					  .cpg_confchg_fn = on_confchg,
+					  .cpg_totem_confchg_fn = on_totem,
+					  .flags = flags,
+					  .size = sizeof(model),
+					  .completed_fn = on_completed,
+					  .sendable_fn = on_sendable};
+
+	memset(program, 0, sizeof(*program));
+	program->in_place = flags & CORONET_CPG_DELIVER_IN_PLACE;
+	assert_int_equal(cpg_model_initialize(&program->handle, CORONET_CPG_MODEL,
+					      (cpg_model_data_t *)&model, program),
+			 CS_OK);
+	assert_int_equal(cpg_join(program->handle, &group_g), CS_OK);
+	program_wait_confchgs(program, 1);
+}
+
 void program_close(struct program *program)
 {
 	assert_int_equal(cpg_finalize(program->handle), CS_OK);
@@ -165,17 +204,37 @@ void program_wait_totems(struct program *program, int count)
 	wait_for(program, &program->totems, count);
 }
 
-bool program_last_is(const struct program *program, uint64_t n, size_t size)
+void program_wait_completions(struct program *program, int count)
 {
-	if (program->last_size != size) {
-		return false;
-	}
+	wait_for(program, &program->completions, count);
+}
+
+void program_wait_sendables(struct program *program, int count)
+{
+	wait_for(program, &program->sendables, count);
+}
+
+struct coronet_cpg_stats program_stats(const struct program *program)
+{
+	struct coronet_cpg_stats stats;
+
+	assert_int_equal(coronet_cpg_stats_get(program->handle, &stats, sizeof(stats)), CS_OK);
+	return stats;
+}
+
+bool message_is(const uint8_t *bytes, uint64_t n, size_t size)
+{
 	for (size_t i = 0; i < size; i++) {
-		if (program->last[i] != server_fill(n, i)) {
+		if (bytes[i] != server_fill(n, i)) {
 			return false;
 		}
 	}
 	return true;
+}
+
+bool program_last_is(const struct program *program, uint64_t n, size_t size)
+{
+	return program->last_size == size && message_is(program->last, n, size);
 }
 
 short program_poll(const struct program *program, int timeout_ms)
