@@ -305,7 +305,7 @@ expect_symbols()
 	fi
 }
 
-sed -n 's/^[ 	]*\(cpg_[a-z_]*\);.*/int \1(void); int \1(void) { return 1; }/p' "$root/src/lib/libcpg.map" >"$work/cpg.all"
+sed -n 's/^[ 	]*\([a-z]*_*cpg_[a-z_]*\);.*/int \1(void); int \1(void) { return 1; }/p' "$root/src/lib/libcpg.map" >"$work/cpg.all"
 for function in cs_strerror hdb_error_to_cs qb_to_cs_error; do
 	echo "int $function(void); int $function(void) { return 1; }"
 done >"$work/common.c"
@@ -322,6 +322,9 @@ map=$work/map
 build_libraries
 expect_symbols 'libcpg.so.4.1.0: exports helper'
 cp "$work/cpg.all" "$work/cpg.c"
+sed 's/	cpg_join;/	cpg_join; coronet_cpg_hold;/; /^		coronet_cpg_hold;/d' "$root/src/lib/libcpg.map" >"$work/map"
+build_libraries
+expect_symbols 'libcpg.so.4.1.0: exports coronet_cpg_hold@@COROSYNC_CPG_1.0'
 map=$root/src/lib/libcpg.map
 build_libraries '-Wl,--no-as-needed -lm'
 expect_symbols 'libcpg.so.4.1.0: needs libm.so.6'

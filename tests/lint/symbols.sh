@@ -11,6 +11,8 @@ cpg_functions='cpg_context_get cpg_context_set cpg_dispatch cpg_fd_get cpg_final
 	cpg_initialize cpg_iteration_finalize cpg_iteration_initialize cpg_iteration_next cpg_join cpg_leave
 	cpg_local_get cpg_max_atomic_msgsize_get cpg_mcast_joined cpg_membership_get cpg_model_initialize
 	cpg_zcb_alloc cpg_zcb_free cpg_zcb_mcast_joined'
+coronet_functions='coronet_cpg_hold coronet_cpg_release coronet_cpg_stats_get coronet_cpg_zcb_alloc
+	coronet_cpg_zcb_completed coronet_cpg_zcb_free coronet_cpg_zcb_mcast_joined'
 common_functions='cs_strerror hdb_error_to_cs qb_to_cs_error'
 
 : "${top_builddir:?names the build to look at}"
@@ -33,15 +35,21 @@ judge()
 	comm -13 "$work/expected" "$work/found" | sed "s/^/$1: exports /" >>"$work/faults"
 	readelf -dW "$file" >"$work/dynamic"
 	grep -q "(SONAME).*\[$2\]" "$work/dynamic" || complain "$1: its soname is not $2"
-	# Instrumented builds need the run-time library of their instrument.
+	# The loader comes with libc, and is named where there are thread-local variables. Instrumented builds need
+	# the run-time library of their instrument.
 	sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' "$work/dynamic" |
-		grep -vxE "$3|lib(a|ub|t)san\.so\.[0-9]+|libclang_rt.*" |
+		grep -vxE "$3|ld-linux.*\.so\.[0-9]+|lib(a|ub|t)san\.so\.[0-9]+|libclang_rt.*" |
 		sed "s/^/$1: needs /" >>"$work/faults"
 }
 
-for function in $cpg_functions; do
-	echo "$function@@COROSYNC_CPG_1.0"
-done >"$work/cpg"
+{
+	for function in $cpg_functions; do
+		echo "$function@@COROSYNC_CPG_1.0"
+	done
+	for function in $coronet_functions; do
+		echo "$function@@CORONET_CPG_1.0"
+	done
+} >"$work/cpg"
 judge libcpg.so.4.1.0 libcpg.so.4 'libcorosync_common\.so\.4|libqb\.so\.[0-9]+|libc\.so\.6' <"$work/cpg"
 
 for function in $common_functions; do
@@ -50,4 +58,4 @@ done >"$work/common"
 judge libcorosync_common.so.4.0.0 libcorosync_common.so.4 'libc\.so\.6' <"$work/common"
 
 # shellcheck disable=SC2086 # the lists are lists
-finish "$(echo $cpg_functions $common_functions | wc -w) functions, as promised"
+finish "$(echo $cpg_functions $coronet_functions $common_functions | wc -w) functions, as promised"
