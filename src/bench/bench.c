@@ -233,11 +233,37 @@ static void take_part(struct bench *bench)
 	}
 }
 
+static void completed(cpg_handle_t handle, void *buffer)
+{
+	pool_back(&bench_of(handle)->pool, buffer);
+}
+
+/* Only to be woken: the pump looks by itself. */
+static void sendable(cpg_handle_t handle)
+{
+	(void)handle;
+}
+
+static int join(struct bench *bench)
+{
+	const struct options *options = bench->options;
+	cpg_callbacks_t callbacks = {.cpg_deliver_fn = deliver, .cpg_confchg_fn = changed};
+	coronet_cpg_model_data_t model = {.cpg_deliver_fn = deliver,
+					  .cpg_confchg_fn = changed,
+					  .flags = CORONET_CPG_DELIVER_IN_PLACE,
+					  .size = sizeof(model),
+					  .completed_fn = completed,
+					  .sendable_fn = sendable};
+
+	return options->in_place ? link_open_in_place(&bench->link, options->group, &model, bench,
+						      options->patience_ns)
+				 : link_open(&bench->link, options->group, &callbacks, bench,
+					     options->patience_ns);
+}
+
 int bench_run(struct bench *bench, const struct options *options, bench_step_fn_t step_done,
 	      void *context)
 {
-	cpg_callbacks_t callbacks = {.cpg_deliver_fn = deliver, .cpg_confchg_fn = changed};
-
 	memset(bench, 0, sizeof(*bench));
 	bench->options = options;
 	bench->step_done = step_done;
@@ -245,7 +271,7 @@ int bench_run(struct bench *bench, const struct options *options, bench_step_fn_
 	/* Timers of the schedule to the microsecond, not to the 50 that are usual. */
 	prctl(PR_SET_TIMERSLACK, 1);
 	bench->last_event_ns = meter_about_now_ns();
-	if (link_open(&bench->link, options->group, &callbacks, bench, options->patience_ns) < 0) {
+	if (join(bench) < 0) {
 		bench_fail(bench, "no group can be joined (%s): %s", link_library(),
 			   cs_strerror(bench->link.error));
 	} else {

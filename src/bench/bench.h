@@ -16,6 +16,7 @@
 #include "bench/message.h"
 #include "bench/meter.h"
 #include "bench/options.h"
+#include "bench/pool.h"
 #include "bench/traffic.h"
 
 struct member {
@@ -63,6 +64,7 @@ struct bench {
 	struct talk_step step;
 	struct meter meter;
 	struct traffic traffic;
+	struct pool pool; /* --in-place: what this member sends from */
 	uint64_t order;
 	uint64_t early_order;
 	uint64_t total;

@@ -44,11 +44,13 @@ static void pause_before_retry(void)
 	nanosleep(&retry, NULL);
 }
 
-static cs_error_t connect_in_time(struct link *link, cpg_callbacks_t *callbacks, uint64_t until_ns)
+static cs_error_t connect_in_time(struct link *link, cpg_model_t model, void *data,
+				  uint64_t until_ns)
 {
 	cs_error_t error;
 
-	while ((error = cpg_initialize(&link->handle, callbacks)) == CS_ERR_TRY_AGAIN &&
+	while ((error = cpg_model_initialize(&link->handle, model, (cpg_model_data_t *)data,
+					     NULL)) == CS_ERR_TRY_AGAIN &&
 	       meter_now_ns() < until_ns) {
 		pause_before_retry();
 	}
@@ -66,15 +68,20 @@ static cs_error_t join_in_time(struct link *link, uint64_t until_ns)
 	return error;
 }
 
-int link_open(struct link *link, const char *group, cpg_callbacks_t *callbacks, void *context,
-	      uint64_t patience_ns)
+static void name_group(struct link *link, const char *group)
 {
-	uint64_t until_ns = meter_now_ns() + patience_ns;
 	size_t length = strnlen(group, CPG_MAX_NAME_LENGTH);
 
 	*link = (struct link){.group.length = (uint32_t)length};
 	memcpy(link->group.value, group, length);
-	link->error = connect_in_time(link, callbacks, until_ns);
+}
+
+static int join(struct link *link, cpg_model_t model, void *data, void *context,
+		uint64_t patience_ns)
+{
+	uint64_t until_ns = meter_now_ns() + patience_ns;
+
+	link->error = connect_in_time(link, model, data, until_ns);
 	if (link->error != CS_OK) {
 		return -EIO;
 	}
@@ -87,6 +94,36 @@ int link_open(struct link *link, const char *group, cpg_callbacks_t *callbacks, 
 		link->error = join_in_time(link, until_ns);
 	}
 	return link->error == CS_OK ? 0 : -EIO;
+}
+
+int link_open(struct link *link, const char *group, cpg_callbacks_t *callbacks, void *context,
+	      uint64_t patience_ns)
+{
+	cpg_model_v1_data_t model = {.model = CPG_MODEL_V1,
+				     .cpg_deliver_fn = callbacks->cpg_deliver_fn,
+				     .cpg_confchg_fn = callbacks->cpg_confchg_fn};
+
+	name_group(link, group);
+	return join(link, CPG_MODEL_V1, &model, context, patience_ns);
+}
+
+static bool find_own(struct link_own *own)
+{
+	own->alloc = (__typeof__(own->alloc))dlsym(RTLD_DEFAULT, "coronet_cpg_zcb_alloc");
+	own->free = (__typeof__(own->free))dlsym(RTLD_DEFAULT, "coronet_cpg_zcb_free");
+	own->mcast = (__typeof__(own->mcast))dlsym(RTLD_DEFAULT, "coronet_cpg_zcb_mcast_joined");
+	return own->alloc && own->free && own->mcast;
+}
+
+int link_open_in_place(struct link *link, const char *group, coronet_cpg_model_data_t *model,
+		       void *context, uint64_t patience_ns)
+{
+	name_group(link, group);
+	if (!find_own(&link->own)) {
+		link->error = CS_ERR_NOT_SUPPORTED;
+		return -EIO;
+	}
+	return join(link, CORONET_CPG_MODEL, model, context, patience_ns);
 }
 
 enum link_sent link_send(struct link *link, cpg_guarantee_t guarantee, void *message, size_t size)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One membership in the group that is measured, through libcpg's stock calls. */
+/* One membership in the group that is measured, through libcpg's stock calls, or those of Coronet's own that were found
+ * when the program runs. */
 #ifndef CORONET_BENCH_LINK_H
 #define CORONET_BENCH_LINK_H
 
@@ -8,9 +9,17 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include <corosync/cpg.h>
+#include <coronet/cpg.h>
+
+/* What corosync's libcpg has not. */
+struct link_own {
+	__typeof__(coronet_cpg_zcb_alloc) *alloc;
+	__typeof__(coronet_cpg_zcb_free) *free;
+	__typeof__(coronet_cpg_zcb_mcast_joined) *mcast;
+};
 
 struct link {
+	struct link_own own; /* with link_open_in_place only */
 	cpg_handle_t handle;
 	int fd;
 	struct cpg_name group;
@@ -28,6 +37,11 @@ enum link_sent {
 /* Connects and joins; waits up to patience_ns for a service that is not ready. 0, or -EIO and link->error. */
 int link_open(struct link *link, const char *group, cpg_callbacks_t *callbacks, void *context,
 	      uint64_t patience_ns);
+
+/* The same with messages that are read in place, and buffers that are handed over. link->error is
+ * CS_ERR_NOT_SUPPORTED when the libcpg that is loaded is not Coronet's. */
+int link_open_in_place(struct link *link, const char *group, coronet_cpg_model_data_t *model,
+		       void *context, uint64_t patience_ns);
 
 enum link_sent link_send(struct link *link, cpg_guarantee_t guarantee, void *message, size_t size);
 

@@ -15,6 +15,7 @@ enum {
 	OPTION_CSV = 256,
 	OPTION_DAEMON_PID,
 	OPTION_GROUP,
+	OPTION_IN_PLACE,
 	OPTION_INTERVAL,
 	OPTION_JSON,
 	OPTION_PATIENCE,
@@ -34,6 +35,7 @@ static const struct option long_options[] = {{"csv", no_argument, NULL, OPTION_C
 					     {"group", required_argument, NULL, OPTION_GROUP},
 					     {"guarantee", required_argument, NULL, 'g'},
 					     {"help", no_argument, NULL, 'h'},
+					     {"in-place", no_argument, NULL, OPTION_IN_PLACE},
 					     {"interval", required_argument, NULL, OPTION_INTERVAL},
 					     {"json", no_argument, NULL, OPTION_JSON},
 					     {"members", required_argument, NULL, 'm'},
@@ -68,6 +70,8 @@ const char *options_help(void)
 	       "  -r, --runs N           measure everything N times; median and spread (1)\n"
 	       "  -g, --guarantee WORD   agreed, fifo, safe or unordered (agreed)\n"
 	       "      --zcb              send from memory of cpg_zcb_alloc()\n"
+	       "      --in-place         read messages where they are, send from buffers that are\n"
+	       "                         handed over; with Coronet only\n"
 	       "      --window N         at most N own messages on their way (0: no limit)\n"
 	       "      --rate N           latency: offer N messages a second, all senders together\n"
 	       "                         (0: one at a time)\n"
@@ -280,6 +284,9 @@ static int parse_flag(struct options *options, int option)
 	case OPTION_VERIFY:
 		options->verify = true;
 		return 0;
+	case OPTION_IN_PLACE:
+		options->in_place = true;
+		return 0;
 	case OPTION_ZCB:
 		options->zcb = true;
 		return 0;
@@ -369,6 +376,10 @@ static int check_together(const struct options *options, char *why, size_t why_s
 {
 	if (options->duration_ns == 0) {
 		snprintf(why, why_size, "nothing can be measured in 0 seconds");
+		return -EINVAL;
+	}
+	if (options->zcb && options->in_place) {
+		snprintf(why, why_size, "--zcb copies what --in-place does not: one of them");
 		return -EINVAL;
 	}
 	if (options->rate > 0 && options->mode != BENCH_LATENCY) {

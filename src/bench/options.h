@@ -51,6 +51,7 @@ struct options {
 	cpg_guarantee_t guarantee;
 	bool receive_only;
 	bool zcb;
+	bool in_place;
 	bool verify;
 	bool quiet;
 };

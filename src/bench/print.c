@@ -44,13 +44,21 @@ static int digits(double rate)
 
 /* --- For people ----------------------------------------------------------------------------------- */
 
+static const char *path_text(const struct options *options)
+{
+	if (options->in_place) {
+		return " in place";
+	}
+	return options->zcb ? " from zcb memory" : "";
+}
+
 static void head(const struct report *report, FILE *file)
 {
 	const struct options *options = report->options;
 
 	fprintf(file, "%s: %" PRIu32 " members, %" PRIu32 " of them send%s; %s; ",
 		bench_mode_name(options->mode), report->members_count, report->senders,
-		options->zcb ? " from zcb memory" : "", guarantee_name(options->guarantee));
+		path_text(options), guarantee_name(options->guarantee));
 	if (options->rate > 0) {
 		fprintf(file, "%" PRIu64 " messages/s offered; ", options->rate);
 	} else if (options->mode == BENCH_LATENCY) {
@@ -284,11 +292,12 @@ void print_json(const struct report *report, FILE *file)
 	json_text(link_library(), file);
 	fprintf(file,
 		",\"members\":%" PRIu32 ",\"senders\":%" PRIu32
-		",\"guarantee\":\"%s\",\"zcb\":%s,\"rate\":%" PRIu64
+		",\"guarantee\":\"%s\",\"zcb\":%s,\"in_place\":%s,\"rate\":%" PRIu64
 		",\"seconds\":%g,\"warmup\":%g,\"runs\":%" PRIu32 ",\"sizes\":[",
 		report->members_count, report->senders, guarantee_name(options->guarantee),
-		options->zcb ? "true" : "false", options->rate, (double)options->duration_ns / 1e9,
-		(double)options->warmup_ns / 1e9, options->runs);
+		options->zcb ? "true" : "false", options->in_place ? "true" : "false",
+		options->rate, (double)options->duration_ns / 1e9, (double)options->warmup_ns / 1e9,
+		options->runs);
 	for (size_t size = 0; size < options->sizes_count; size++) {
 		fputs(size > 0 ? ",\n" : "\n", file);
 		json_size(report, size, file);

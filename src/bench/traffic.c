@@ -58,6 +58,12 @@ static void make_message(struct bench *bench)
 	struct traffic *traffic = &bench->traffic;
 	void *memory = NULL;
 
+	if (bench->options->in_place) {
+		if (pool_open(&bench->pool, &bench->link, bench->step.size) != LINK_SENT) {
+			refuse(bench);
+		}
+		return;
+	}
 	if (bench->step.zcb) {
 		if (link_judge(&bench->link, cpg_zcb_alloc(bench->link.handle, bench->step.size,
 							   &memory)) != LINK_SENT) {
@@ -116,6 +122,7 @@ void traffic_stop(struct bench *bench)
 {
 	struct traffic *traffic = &bench->traffic;
 
+	pool_close(&bench->pool, &bench->link);
 	if (traffic->zcb) {
 		cpg_zcb_free(bench->link.handle, traffic->message);
 	} else {
@@ -142,11 +149,20 @@ static enum link_sent send_stamped(struct bench *bench, const struct data_header
 	struct traffic *traffic = &bench->traffic;
 	const struct talk_step *step = &bench->step;
 	cpg_guarantee_t guarantee = (cpg_guarantee_t)step->guarantee;
+	bool pooled = bench->pool.size > 0;
+	void *message = pooled ? pool_next(&bench->pool) : traffic->message;
 	enum link_sent sent;
 
-	message_stamp(traffic->message, step->size, header, step->verify);
-	sent = traffic->zcb ? link_send_zcb(&bench->link, guarantee, traffic->message, step->size)
-			    : link_send(&bench->link, guarantee, traffic->message, step->size);
+	if (!message) {
+		return LINK_AGAIN;
+	}
+	message_stamp(message, step->size, header, step->verify);
+	if (pooled) {
+		sent = pool_send(&bench->pool, &bench->link, guarantee);
+	} else {
+		sent = traffic->zcb ? link_send_zcb(&bench->link, guarantee, message, step->size)
+				    : link_send(&bench->link, guarantee, message, step->size);
+	}
 	traffic->try_again += sent == LINK_AGAIN;
 	if (sent == LINK_BROKEN) {
 		bench_fail(bench, "sending fails: %s", cs_strerror(bench->link.error));
@@ -348,7 +364,7 @@ void traffic_other(struct bench *bench, uint32_t from, const struct data_header 
 	struct traffic *traffic = &bench->traffic;
 	struct data_header *echo;
 
-	if (!header->wants_echo || !traffic->message ||
+	if (!header->wants_echo || (!traffic->message && bench->pool.size == 0) ||
 	    (from + 1) % bench->members_count != bench->self) {
 		return;
 	}

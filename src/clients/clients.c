@@ -10,6 +10,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "clients/keep.h"
+
 static const char DOOM_STOPPING[] = "the daemon stops";
 
 void clients_log(const struct clients *clients, int priority, const char *format, ...)

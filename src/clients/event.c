@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "clients/keep.h"
 
 #define COPY_AT_ONCE_MAX_BYTES 65536u
 

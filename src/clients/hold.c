@@ -9,7 +9,7 @@
  *
  * Bodies that several clients keep, or one keeps for several messages, count once. Beyond the share
  * small payloads are copied at once, large ones after a while (relieve.c). */
-#include "clients/clients_int.h"
+#include "clients/keep.h"
 
 #include <string.h>
 
@@ -18,8 +18,6 @@
 #define SLOTS_SHARE	    8
 #define SLOTS_PRESSED_SHARE 2
 #define EXTENTS_SHARE	    2
-/* Large messages have regions of their own, where half of the region is never enough. */
-#define COMMON_REGION_MAX_BYTES (4u * 1024 * 1024)
 
 static uint32_t slots_share(const struct clients *clients)
 {
@@ -38,8 +36,9 @@ static uint64_t extents_max(const struct clients *clients)
 
 uint64_t clients_region_max(const struct clients *clients, const struct region *region)
 {
-	return region->memory.size > COMMON_REGION_MAX_BYTES ? clients->config.send_max_bytes / 2
-							     : region->memory.size / 2;
+	return region->memory.size > CLIENTS_COMMON_REGION_BYTES
+		       ? clients->config.send_max_bytes / 2
+		       : region->memory.size / 2;
 }
 
 static bool region_pressed(const struct clients *clients, const struct region *region)
@@ -173,5 +172,5 @@ bool clients_short(const struct clients *clients)
 {
 	return clients->pinned_slots > slots_share(clients) / 2 ||
 	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
-	       clients->pinned_send_bytes > COMMON_REGION_MAX_BYTES / 4;
+	       clients->pinned_send_bytes > CLIENTS_COMMON_REGION_BYTES / 4;
 }

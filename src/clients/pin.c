@@ -3,28 +3,56 @@
  * as it likes. A record comes with a pin only when the ring can do without that memory: nothing
  * else stops us from moving a payload. Together clients may pin
  *
- * slots     a quarter
- * extents   a quarter
- * send      half of what may be kept of a region at all (hold.c)
+ * slots     a quarter, each of them an eighth
+ * extents   likewise
+ * send      half of what may be kept of a region at all (hold.c); of all large regions of one
+ *           sender 16 MiB, half of what its library works with
  *
- * and each of them half of that. What has no pin is copied by the program's own library. */
-#include "clients/clients_int.h"
+ * What has no pin is copied by the program's own library. */
+#include "clients/keep.h"
 
 #include "base/check.h"
 
-#define PINS_SHARE   4
-#define CLIENT_SHARE 2
+#define PINS_SHARE	 4
+#define CLIENT_SHARE	 2
+#define LARGE_PINS_BYTES (16ull * 1024 * 1024)
 
 static bool fits(uint64_t pinned, uint64_t more, uint64_t max)
 {
 	return more <= max && pinned <= max - more;
 }
 
+static bool is_large(const struct region *region)
+{
+	return region->memory.size > CLIENTS_COMMON_REGION_BYTES;
+}
+
+static uint64_t granted_of_large(const struct region *region)
+{
+	uint64_t granted = 0;
+
+	if (!region->client) {
+		return region->granted_bytes;
+	}
+	list_for_each(it, &region->client->regions) {
+		const struct region *other = list_entry(it, struct region, link);
+
+		granted += is_large(other) ? other->granted_bytes : 0;
+	}
+	return granted;
+}
+
+static bool fits_sender(const struct clients *clients, const struct region *region, uint64_t size)
+{
+	return is_large(region)
+		       ? fits(granted_of_large(region), size, LARGE_PINS_BYTES)
+		       : fits(region->granted_bytes, size, clients_region_max(clients, region) / 2);
+}
+
 static bool affordable(const struct client *client, const struct event *event)
 {
 	const struct clients *clients = client->clients;
 	const struct slab_config *slab = &clients->config.slab_config;
-	const struct region *region;
 	uint64_t size = event->head.length;
 	uint64_t max;
 
@@ -38,8 +66,7 @@ static bool affordable(const struct client *client, const struct event *event)
 		return fits(clients->granted.extent_bytes, size, max) &&
 		       fits(client->granted.extent_bytes, size, max / CLIENT_SHARE);
 	case BODY_SEND:
-		region = clients->regions[event->body->region];
-		return fits(region->granted_bytes, size, clients_region_max(clients, region) / 2);
+		return fits_sender(clients, clients->regions[event->body->region], size);
 	}
 	return false;
 }

@@ -6,7 +6,7 @@
  * Whoever reads within the grace time gets its message without a copy; whoever does not makes the
  * senders wait for that long and no longer: once per large message; for small ones, which wait in
  * slots, until pace.c finds that it lags. */
-#include "clients/clients_int.h"
+#include "clients/keep.h"
 
 #include <errno.h>
 #include <string.h>

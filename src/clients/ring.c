@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "clients/keep.h"
+
 #define RING_HELD_MAX	    128u
 #define RING_HELD_MAX_BYTES (8u * 1024 * 1024)
 

@@ -69,7 +69,7 @@ void client_tell_sendable(struct client *client)
 	struct ipc_line *wanted = &ipc_indexes(client->shared.base)->sends_wanted;
 	struct event *event;
 
-	client_set_wants(client, ipc_load_ordered(wanted) != 0);
+	client_set_wants(client, ipc_load_behind(wanted) != 0);
 	if (client->progress && client->wants && ipc_exchange(wanted, 0)) {
 		client_set_wants(client, false);
 		event = client_event_new(client, IPC_EVENT_SENDABLE, 0);
@@ -140,7 +140,8 @@ static bool take_one(struct client *client)
 	return !client->doom;
 }
 
-/* Having said that we sleep, we look once more: whoever published before that did not ring. */
+/* Having said that we sleep, we look once more: whoever published or asked before that did not
+ * ring. */
 static void sleep_or_not(struct client *client)
 {
 	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
@@ -150,6 +151,7 @@ static void sleep_or_not(struct client *client)
 		ipc_exchange(&indexes->sends_asleep, 0);
 		client->unread = true;
 	}
+	client_set_wants(client, ipc_load_ordered(&indexes->sends_wanted) != 0);
 }
 
 void client_set_hungry(struct client *client, bool hungry)

@@ -2,7 +2,7 @@
 /* Spill: memory of a slow client's own, chunk by chunk, where messages go that it has not read,
  * so that the slab and the senders get theirs back. A client that leaves too much there is
  * disconnected. */
-#include "clients/clients_int.h"
+#include "clients/keep.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -33,6 +33,12 @@ static inline uint64_t ipc_load_ordered(const struct ipc_line *line)
 	return __atomic_load_n(&line->value, __ATOMIC_SEQ_CST);
 }
 
+/* The same behind a plain store of ours: that is seen by whoever wrote what this does not see yet. */
+static inline uint64_t ipc_load_behind(struct ipc_line *line)
+{
+	return __atomic_fetch_add(&line->value, 0, __ATOMIC_SEQ_CST);
+}
+
 static inline uint64_t ipc_exchange(struct ipc_line *line, uint64_t value)
 {
 	return __atomic_exchange_n(&line->value, value, __ATOMIC_SEQ_CST);

@@ -41,7 +41,6 @@ bool handover_returned(struct sending *sending, struct handover *handover)
 {
 	handover->on_way = false;
 	if (handover->unwanted) {
-		free(handover);
 		return false;
 	}
 	sending->awaited--;
@@ -63,11 +62,11 @@ static cs_error_t add(struct instance *instance, struct handover *handover)
 	lent = &sending->lent[handover->token];
 	handover->address =
 		(uintptr_t)(lent->region->base + arena_offset(&lent->region->arena, lent->block));
+	lent->handover = handover;
 	if (!tsearch(handover, &sending->handovers, by_address)) {
 		send_memory_give(instance, handover->token);
 		return CS_ERR_NO_MEMORY;
 	}
-	lent->handover = handover;
 	return CS_OK;
 }
 

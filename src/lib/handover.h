@@ -6,7 +6,7 @@
 
 #include "lib/instance.h"
 
-/* The daemon has given the piece back. False: nobody wants it, its memory is free. */
+/* The daemon has given the piece back. False: nobody wants it. */
 bool handover_returned(struct sending *sending, struct handover *handover);
 void handovers_fini(struct sending *sending);
 

@@ -85,6 +85,7 @@ struct sending {
 	uint64_t completions;
 	struct list regions; /* the first is the common one */
 	uint64_t regions_size;
+	uint64_t handover_size; /* of the common region */
 	struct lent *lent;
 	uint32_t lent_free; /* + 1; 0: none */
 	uint64_t checked_at_ms;

@@ -13,7 +13,11 @@
 #define COMMON_SIZE_BYTES SEND_MEMORY_COMMON_BYTES
 /* Messages above this would leave too little of the common region for others. */
 #define COMMON_MESSAGE_MAX_BYTES (COMMON_SIZE_BYTES / 4)
-#define EXTRA_SIZE_BYTES	 (8u * 1024 * 1024)
+/* What the program writes itself, and may keep for ever, must not be all of it. */
+#define COMMON_HANDOVER_MAX_BYTES (COMMON_SIZE_BYTES / 2)
+/* Larger ones are better off in a region where more may be read in place. */
+#define COMMON_HANDOVER_PIECE_BYTES (16u * 1024)
+#define EXTRA_SIZE_BYTES	    (8u * 1024 * 1024)
 /* All extra regions together: so much, or two of what the message needs. */
 #define EXTRA_TOTAL_BYTES (32u * 1024 * 1024)
 #define IDLE_MS		  2000u
@@ -126,6 +130,19 @@ static bool take_from(struct sending *sending, struct send_region *region, uint6
 	return true;
 }
 
+static bool take_common(struct sending *sending, uint64_t size, bool handover, uint32_t *token)
+{
+	uint64_t handed = handover ? size : 0;
+	uint64_t max = handover ? COMMON_HANDOVER_PIECE_BYTES : COMMON_MESSAGE_MAX_BYTES;
+
+	if (size > max || sending->handover_size + handed > COMMON_HANDOVER_MAX_BYTES ||
+	    !take_from(sending, region_at(sending->regions.next), size, token)) {
+		return false;
+	}
+	sending->handover_size += handed;
+	return true;
+}
+
 static bool take_extra(struct sending *sending, uint64_t size, uint32_t *token)
 {
 	struct list *common = sending->regions.next;
@@ -198,8 +215,7 @@ cs_error_t send_memory_take(struct instance *instance, uint64_t size, bool hando
 	if (sending->lent_free == 0) {
 		return CS_ERR_TRY_AGAIN;
 	}
-	if (size <= COMMON_MESSAGE_MAX_BYTES &&
-	    take_from(sending, region_at(sending->regions.next), size, token)) {
+	if (take_common(sending, size, handover, token)) {
 		return CS_OK;
 	}
 	if (handover) {
@@ -215,6 +231,9 @@ void send_memory_give(struct instance *instance, uint32_t token)
 	struct sending *sending = &instance->sending;
 	struct lent *lent = &sending->lent[token];
 
+	if (lent->handover && lent->region == region_at(sending->regions.next)) {
+		sending->handover_size -= lent->handover->size;
+	}
 	arena_give(&lent->region->arena, lent->block);
 	if (--lent->region->lent == 0) {
 		lent->region->idle_since_ms = now_ms();
@@ -229,8 +248,11 @@ static void given_back(struct instance *instance, uint32_t token)
 {
 	struct handover *handover = instance->sending.lent[token].handover;
 
-	if (!handover || (handover->on_way && !handover_returned(&instance->sending, handover))) {
+	if (!handover) {
 		send_memory_give(instance, token);
+	} else if (handover->on_way && !handover_returned(&instance->sending, handover)) {
+		send_memory_give(instance, token);
+		free(handover);
 	}
 }
 

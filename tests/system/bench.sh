@@ -44,6 +44,10 @@ everything_is_checked() {
 	measure throughput --zcb -s 64,64k,64m -t 0.2 --warmup 0 --verify --runs 2
 	[ "$(grep -c ' yes$' "$work/out")" -eq 3 ] || fail "not all sizes are verified with zcb"
 	says "1 of them send from zcb memory"
+	others throughput --in-place
+	measure throughput --in-place -s 64,5000,64k,3m -t 0.2 --warmup 0 --verify
+	[ "$(grep -c ' yes$' "$work/out")" -eq 4 ] || fail "not all sizes are verified in place"
+	says "3 of them send in place"
 }
 
 number='[0-9]+\.[0-9]+'

@@ -256,6 +256,28 @@ static void hold__large_ones_leave_room_for_the_ring(void **state)
 	stop_server(&server);
 }
 
+/* It holds everything that it sends itself, and can go on sending. */
+static void hold__leaves_a_sender_its_memory(void **state)
+{
+	const size_t sizes[] = {20000, 600000, 2 * MIB, 8 * MIB, 32 * MIB};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct server *server = server_start(&small);
+		struct program program;
+
+		open_holding(&program, sizes[i]);
+		for (int n = 0; n < 12; n++) {
+			program_send(&program, (uint64_t)n, sizes[i]);
+			program_wait_messages(&program, n + 1);
+		}
+		check_held(&program);
+		release_all(&program);
+		program_close(&program);
+		stop_server(&server);
+	}
+}
+
 static void hold__of_a_program_that_dies(void **state)
 {
 	struct server *server = server_start(&small);
@@ -397,6 +419,7 @@ int main(void)
 		cmocka_unit_test(hold__beyond_the_grant_is_copied),
 		cmocka_unit_test(hold__released_memory_is_granted_again),
 		cmocka_unit_test(hold__large_ones_leave_room_for_the_ring),
+		cmocka_unit_test(hold__leaves_a_sender_its_memory),
 		cmocka_unit_test(hold__of_a_program_that_dies),
 		cmocka_unit_test(hold__ends_with_the_handle),
 		cmocka_unit_test(hold__empty_and_small_ones),
