@@ -49,47 +49,82 @@ static bool fits_sender(const struct clients *clients, const struct region *regi
 		       : fits(region->granted_bytes, size, clients_region_max(clients, region) / 2);
 }
 
-static bool affordable(const struct client *client, const struct event *event)
+/* A body that somebody may pin already costs nothing more. */
+static bool affordable_to_all(const struct clients *clients, const struct body *body)
 {
-	const struct clients *clients = client->clients;
 	const struct slab_config *slab = &clients->config.slab_config;
-	uint64_t size = event->head.length;
-	uint64_t max;
 
-	switch (event->body->home) {
+	if (body->holds[HOLD_PIN] > 0) {
+		return true;
+	}
+	switch (body->home) {
 	case BODY_SLOT:
-		max = slab->slot_count / PINS_SHARE;
-		return fits(clients->granted.slots, 1, max) &&
-		       fits(client->granted.slots, 1, max / CLIENT_SHARE);
+		return fits(clients->granted.slots, 1, slab->slot_count / PINS_SHARE);
 	case BODY_EXTENT:
-		max = slab->extent_bytes / PINS_SHARE;
-		return fits(clients->granted.extent_bytes, size, max) &&
-		       fits(client->granted.extent_bytes, size, max / CLIENT_SHARE);
+		return fits(clients->granted.extent_bytes, body->size,
+			    slab->extent_bytes / PINS_SHARE);
 	case BODY_SEND:
-		return fits_sender(clients, clients->regions[event->body->region], size);
+		return fits_sender(clients, clients->regions[body->region], body->size);
 	}
 	return false;
 }
 
-static void count(struct client *client, const struct event *event, bool more)
+static bool affordable(const struct client *client, const struct event *event)
 {
-	struct clients *clients = client->clients;
-	uint64_t bytes = more ? event->head.length : 0 - event->head.length;
-	uint32_t slots = more ? 1u : 0u - 1u;
+	const struct slab_config *slab = &client->clients->config.slab_config;
+	const struct body *body = event->body;
 
-	switch (event->body->home) {
+	return affordable_to_all(client->clients, body) &&
+	       (body->home != BODY_SLOT ||
+		fits(client->granted.slots, 1, slab->slot_count / PINS_SHARE / CLIENT_SHARE)) &&
+	       (body->home != BODY_EXTENT || fits(client->granted.extent_bytes, event->head.length,
+						  slab->extent_bytes / PINS_SHARE / CLIENT_SHARE));
+}
+
+static void count(struct clients *clients, const struct body *body, struct granted *granted,
+		  uint64_t bytes, bool more)
+{
+	bytes = more ? bytes : 0 - bytes;
+	switch (body->home) {
 	case BODY_SLOT:
-		clients->granted.slots += slots;
-		client->granted.slots += slots;
+		granted->slots += more ? 1u : 0u - 1u;
 		return;
 	case BODY_EXTENT:
-		clients->granted.extent_bytes += bytes;
-		client->granted.extent_bytes += bytes;
+		granted->extent_bytes += bytes;
 		return;
 	case BODY_SEND:
-		clients->regions[event->body->region]->granted_bytes += bytes;
+		if (granted == &clients->granted) {
+			clients->regions[body->region]->granted_bytes += bytes;
+		}
 		return;
 	}
+}
+
+static void pin_body(struct client *client, struct event *event)
+{
+	struct clients *clients = client->clients;
+	struct body *body = event->body;
+
+	event->granted = true;
+	count(clients, body, &client->granted, event->head.length, true);
+	if (body->holds[HOLD_PIN] == 0) {
+		count(clients, body, &clients->granted, body->size, true);
+	}
+	body_hold(body, HOLD_PIN);
+}
+
+/* Before the client's own hold is dropped: the body is still there afterwards. */
+static void unpin_body(struct client *client, struct event *event)
+{
+	struct clients *clients = client->clients;
+	struct body *body = event->body;
+
+	event->granted = false;
+	count(clients, body, &client->granted, event->head.length, false);
+	if (body->holds[HOLD_PIN] == 1) {
+		count(clients, body, &clients->granted, body->size, false);
+	}
+	body_drop(body, HOLD_PIN);
 }
 
 static uint16_t take_pin(struct client *client)
@@ -115,8 +150,7 @@ bool client_pin_grant(struct client *client, struct event *event)
 		event->head.pin = take_pin(client);
 		if (event->head.pin != 0) {
 			ipc_pin_put(client->shared.base, event->head.pin, false);
-			event->granted = true;
-			count(client, event, true);
+			pin_body(client, event);
 		}
 	}
 	return event->head.pin != 0;
@@ -131,8 +165,7 @@ void client_pin_uncount(struct client *client, struct event *event)
 {
 	if (event->granted) {
 		check(event->body);
-		event->granted = false;
-		count(client, event, false);
+		unpin_body(client, event);
 	}
 }
 

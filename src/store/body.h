@@ -18,8 +18,9 @@ enum body_hold {
 	HOLD_STORE,  /* the ring may have to deliver or retransmit it */
 	HOLD_SEND,   /* lent to the transport, once per peer */
 	HOLD_CLIENT, /* a local client has not consumed it, once per client */
+	HOLD_PIN,    /* a local client may read it in place for as long as it likes, likewise */
 };
-#define HOLD_KINDS 4
+#define HOLD_KINDS 5
 
 struct body {
 	enum body_home home;
