@@ -162,6 +162,8 @@ struct transport_ops {
 	/* Pieces that send_frame takes: FRAME_SEGS_MIN..FRAME_SEGS_MAX. Constant for the
 	 * transport's life. */
 	int (*segs_max)(const struct transport *t);
+	/* Whether what a READ reports as done has always arrived as it was. */
+	bool (*reads_exact)(const struct transport *t);
 	/* Lends the pieces (1..segs_max, together 1..slot_size_bytes) until SENT or FAILED
 	 * with this cookie and node.
 	 * -ENOTCONN, -ENOBUFS (more than bulk_depth lent), -EMSGSIZE, -EINVAL (a piece outside its

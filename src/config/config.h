@@ -23,6 +23,13 @@ enum config_transport {
 	CONFIG_TRANSPORT_SHM
 };
 
+/* Whether large messages are announced with a digest. */
+enum config_digest {
+	CONFIG_DIGEST_NO,
+	CONFIG_DIGEST_YES,
+	CONFIG_DIGEST_AUTO /* when the transport's READs cannot be believed */
+};
+
 enum config_ip_version {
 	CONFIG_IPV4,
 	CONFIG_IPV6,
@@ -116,6 +123,7 @@ struct config {
 
 	char device[CONFIG_TEXT_MAX]; /* "" when any will do */
 	int32_t softroce, huge_pages; /* 0 or 1 */
+	int32_t digest;		      /* enum config_digest */
 	uint32_t slot_size_bytes, slots;
 	uint64_t extents_bytes;
 	uint32_t eager_size_bytes, copy_size_bytes;

@@ -234,6 +234,15 @@ static int open_slab(struct daemon *daemon)
 	return EXIT_OK;
 }
 
+static bool wants_digest(const struct daemon *daemon)
+{
+	const struct carrier *carrier = &daemon->carrier;
+
+	return daemon->config->digest == CONFIG_DIGEST_AUTO
+		       ? !carrier->ops->reads_exact(carrier->transport)
+		       : daemon->config->digest == CONFIG_DIGEST_YES;
+}
+
 static int open_engine(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -243,6 +252,7 @@ static int open_engine(struct daemon *daemon)
 		.slab = slab_config(daemon),
 		.eager_size_bytes = config->eager_size_bytes,
 		.copy_size_bytes = config->copy_size_bytes,
+		.digest = wants_digest(daemon),
 		.ring_seq = ring_id_file_last(daemon->ring_id),
 		.incarnation = daemon->incarnation,
 	};

@@ -60,6 +60,7 @@ static void keep(const struct config *old, struct config *new)
 	KEEP("logging.blackbox", logging.blackbox);
 	KEEP("rdma.softroce", softroce);
 	KEEP("rdma.huge_pages", huge_pages);
+	KEEP("rdma.digest", digest);
 	KEEP("rdma.slot_size", slot_size_bytes);
 	KEEP("rdma.slots", slots);
 	KEEP("rdma.extents", extents_bytes);

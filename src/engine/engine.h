@@ -73,6 +73,8 @@ struct engine_config {
 	/* payloads up to this are copied into the frame (packing); above, gathered from send
 	 * memory */
 	uint32_t copy_size_bytes;
+	/* what others pull is announced with a digest, and checked by it */
+	bool digest;
 	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
 	uint64_t ring_seq;	  /* last persisted */
 	uint64_t incarnation;

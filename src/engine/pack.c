@@ -63,7 +63,7 @@ static bool place_announced(struct engine *engine, const struct pg_action *messa
 	}
 	frame->own = true;
 	frame->payload = message->payload.body;
-	frame->digest = engine_digest(frame->payload);
+	frame->digest = engine->config.digest ? engine_digest(frame->payload) : 0;
 	body_hold(frame->payload, HOLD_STORE);
 	engine_pack_close(engine);
 	list_append(&engine->ready, &frame->link);

@@ -118,8 +118,7 @@ static uint32_t note_mismatch(struct engine *engine, const struct frame_info *in
 	return ++mismatch->count;
 }
 
-/* Linux 6.1's soft-RoCE completes a READ as successful when it gives its connection up in the
- * middle of it. What does not match is never taken: the ring asks for it again, and a sender that
+/* Not every adapter can be believed (reads_exact in transport.h). What does not match is never taken: the ring asks for it again, and a sender that
  * finds that its own program has changed the payload announces it without a digest (send.c). */
 static bool acceptable(struct engine *engine, const struct pull *pull)
 {

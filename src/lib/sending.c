@@ -244,7 +244,8 @@ cs_error_t sending_publish(struct instance *instance, cpg_guarantee_t guarantee,
 		error = try_place(instance);
 	}
 	if (error == CS_OK) {
-		if (instance->model.completed_fn) {
+		if (instance->model.completed_fn &&
+		    !ipc_load_ordered(&ipc_indexes(instance->shared)->sends_wanted)) {
 			ipc_exchange(&ipc_indexes(instance->shared)->sends_wanted, 1);
 		}
 		publish(instance, &message);

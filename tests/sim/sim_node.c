@@ -260,6 +260,7 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .slot_count = SLOTS,
 			 .extent_bytes = EXTENTS},
 		.eager_size_bytes = EAGER_SIZE,
+		.digest = true,
 		.copy_size_bytes = COPY_SIZE,
 		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,

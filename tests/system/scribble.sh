@@ -6,7 +6,9 @@
 . "$(dirname "$0")/ring.sh"
 
 count=20
-ring_up 2
+ring_up 2 'rdma {
+	digest: yes
+}'
 node 2 "$ring_build/tests/system/scribble" --read $count >"$ring_dir/reader" 2>&1 &
 reader=$!
 node 1 "$ring_build/tests/system/scribble" $count || ring_fail "the sender ended with $?"

@@ -289,6 +289,12 @@ static int segs_max(const struct transport *t)
 	return FRAME_SEGS_MAX;
 }
 
+static bool reads_exact(const struct transport *t)
+{
+	(void)t;
+	return true;
+}
+
 static const char *device(const struct transport *t)
 {
 	return t->device;
@@ -320,6 +326,7 @@ const struct transport_ops transport_shm = {
 	.peer_fence = peer_fence,
 	.send_control = send_control,
 	.segs_max = segs_max,
+	.reads_exact = reads_exact,
 	.send_frame = send_frame,
 	.read = read_start,
 	.device = device,

@@ -25,4 +25,7 @@ void verbs_device_events(struct transport *t);
  * owner's calls fail from now on. */
 void verbs_device_lost(struct transport *t, const char *why);
 
+/* As in transport.h. */
+bool verbs_device_reads_exact(const struct transport *t);
+
 #endif

@@ -313,6 +313,7 @@ const struct transport_ops transport_verbs = {
 	.peer_fence = verbs_peer_fence,
 	.send_control = verbs_send_control,
 	.segs_max = verbs_segs_max,
+	.reads_exact = verbs_device_reads_exact,
 	.send_frame = verbs_send_frame,
 	.read = verbs_read,
 	.device = verbs_device,

@@ -117,6 +117,7 @@ static const struct engine_config config = {
 	.pg = {.clients_max = 4, .members_max = 64},
 	.slab = {.slot_size_bytes = SLOT, .slot_count = SLOTS, .extent_bytes = 1 << 20},
 	.eager_size_bytes = EAGER,
+	.digest = true,
 	.copy_size_bytes = COPY,
 	.incarnation = 1,
 };
