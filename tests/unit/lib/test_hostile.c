@@ -70,8 +70,9 @@ static uint32_t call(struct raw *raw, const struct ipc_request *request, struct 
 	return ((struct ipc_reply *)(void *)buf)->status;
 }
 
-static void raw_open(struct raw *raw)
+static void raw_open_as(struct raw *raw, uint32_t kind)
 {
+	struct ipc_request as = {.kind = IPC_HELLO, .arg = kind, .value = hello.value};
 	struct ipc_request join = {.kind = IPC_JOIN, .pid = 4711, .name = group_g};
 	struct ipc_request region = {.kind = IPC_REGION_NEW, .value = MEMORY_SIZE};
 	struct ipc_fds fds;
@@ -79,7 +80,7 @@ static void raw_open(struct raw *raw)
 
 	raw->fd = ipc_connect(server_dir(server));
 	assert_true(raw->fd >= 0);
-	assert_int_equal(call(raw, &hello, &raw->fds), CS_OK);
+	assert_int_equal(call(raw, &as, &raw->fds), CS_OK);
 	assert_int_equal(raw->fds.count, 4);
 	assert_int_equal(ipc_memory_map(raw->fds.fd[2], IPC_SHARED_SIZE, PROT_READ | PROT_WRITE,
 					&raw->shared),
@@ -90,6 +91,11 @@ static void raw_open(struct raw *raw)
 	assert_int_equal(ipc_memory_map(raw->memory_fd, MEMORY_SIZE, PROT_READ | PROT_WRITE, &base),
 			 0);
 	raw->memory = base;
+}
+
+static void raw_open(struct raw *raw)
+{
+	raw_open_as(raw, IPC_HELLO_CLIENT);
 }
 
 static void raw_close(struct raw *raw)
@@ -535,6 +541,63 @@ static void sockets__event_full(void **state)
 	program_wait_messages(&bystander, bystander.messages + 1);
 }
 
+/* It reads everything and says that it needs all of it for ever: it keeps an eighth of the slots, and
+ * what comes beyond that has no pin. */
+static void pins__all_set_and_never_cleared(void **state)
+{
+	struct ipc_indexes *indexes;
+	uint64_t disconnected = server_state(server).disconnected;
+	struct raw raw;
+	int before;
+
+	(void)state;
+	raw_open_as(&raw, IPC_HELLO_IN_PLACE);
+	indexes = ipc_indexes(raw.shared);
+	memset((uint8_t *)raw.shared + IPC_PINS_AT, 1, IPC_PINS);
+	for (int i = 0; i < 600; i++) {
+		server_command(server, SERVER_REMOTE, 1, 4000);
+		memset((uint8_t *)raw.shared + IPC_PINS_AT, 1, IPC_PINS);
+		ipc_store(&indexes->events_consumed, ipc_load(&indexes->events_published));
+	}
+	bell(&raw);
+	before = bystander.messages;
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, before + 1);
+	assert_int_equal(server_state(server).slots_taken, 256 / 8);
+	assert_int_equal(server_state(server).disconnected, disconnected);
+	raw_close(&raw);
+	for (int i = 0; i < 500 && server_state(server).slots_taken > 0; i++) {
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).slots_taken, 0);
+}
+
+/* Pins that flicker, and an index of cleared ones that counts whatever it likes. */
+static void pins__flicker(void **state)
+{
+	struct ipc_indexes *indexes;
+	struct raw raw;
+
+	(void)state;
+	raw_open_as(&raw, IPC_HELLO_IN_PLACE);
+	indexes = ipc_indexes(raw.shared);
+	for (int i = 0; i < 600; i++) {
+		server_command(server, SERVER_REMOTE, 1, 4000);
+		memset((uint8_t *)raw.shared + IPC_PINS_AT, i % 3, IPC_PINS);
+		ipc_store(&indexes->pins_cleared, (uint64_t)i * 0x9e3779b97f4a7c15u);
+		ipc_store(&indexes->sends_wanted, (uint64_t)i);
+		ipc_store(&indexes->events_consumed, ipc_load(&indexes->events_published));
+		bell(&raw);
+	}
+	program_send(&bystander, 1, 1000);
+	program_wait_messages(&bystander, bystander.messages + 1);
+	raw_close(&raw);
+	for (int i = 0; i < 500 && server_state(server).slots_taken > 0; i++) {
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).slots_taken, 0);
+}
+
 /* What clients are given cannot be made writable or smaller. */
 static void memory__is_sealed(void **state)
 {
@@ -574,6 +637,8 @@ int main(void)
 		cmocka_unit_test(sockets__side_closed),
 		cmocka_unit_test(sockets__event_closed),
 		cmocka_unit_test(sockets__event_full),
+		cmocka_unit_test(pins__all_set_and_never_cleared),
+		cmocka_unit_test(pins__flicker),
 		cmocka_unit_test(memory__is_sealed),
 	};
 
