@@ -93,6 +93,7 @@ struct clients_handle {
 	bool joined;	       /* or joining */
 	struct cpg_name group; /* if joined */
 	uint64_t unread_bytes; /* of events for it, in its ring and outside */
+	uint64_t held_bytes;   /* of messages that it has read and still uses in place */
 	uint64_t queue_bytes;  /* what counts against queue_max_bytes */
 	uint32_t sends_on_way; /* messages of its send memory that are not released */
 	bool waits_for_ring;   /* flow control: its next message has to wait */

@@ -20,6 +20,16 @@ static uint64_t ring_bytes(const struct client *client)
 	return writer->written - consumed;
 }
 
+static uint64_t held_bytes(const struct client *client)
+{
+	uint64_t bytes = 0;
+
+	list_for_each(it, &client->kept) {
+		bytes += list_entry(it, struct event, link)->head.length;
+	}
+	return bytes;
+}
+
 static struct clients_handle handle_of(const struct client *client)
 {
 	return (struct clients_handle){
@@ -28,6 +38,7 @@ static struct clients_handle handle_of(const struct client *client)
 		.joined = client->joined,
 		.group = client->group,
 		.unread_bytes = ring_bytes(client) + client->queued_bytes + client->referred_bytes,
+		.held_bytes = held_bytes(client),
 		.queue_bytes = client->queued_bytes + client->spilled_bytes,
 		.sends_on_way = client->lent,
 		.waits_for_ring = client->stalled,

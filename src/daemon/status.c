@@ -178,6 +178,7 @@ static void client_handle(void *json, const struct clients_handle *handle)
 	json_bool(json, "joined", handle->joined);
 	json_bytes(json, "group", handle->group.value, handle->joined ? handle->group.length : 0);
 	json_number(json, "unread_bytes", handle->unread_bytes);
+	json_number(json, "held_bytes", handle->held_bytes);
 	json_number(json, "queue_bytes", handle->queue_bytes);
 	json_number(json, "sends_on_way", handle->sends_on_way);
 	json_bool(json, "slowed", handle->waits_for_ring || handle->waits_for_memory);

@@ -219,12 +219,14 @@ static void print_group(const struct json_value *group)
 static void print_handle(const struct json_value *handle)
 {
 	char unread[BYTES_TEXT_MAX];
+	char held[BYTES_TEXT_MAX];
 	char queue[BYTES_TEXT_MAX];
 	const char *slowed_by = json_text_of(handle, "slowed_by");
 
-	printf("  %10" PRIu64 " %10" PRIu64 "  %12s %12s  ", json_number_of(handle, "pid"),
+	printf("  %10" PRIu64 " %10" PRIu64 "  %12s %12s %12s  ", json_number_of(handle, "pid"),
 	       json_number_of(handle, "uid"),
 	       bytes_text(json_number_of(handle, "unread_bytes"), unread),
+	       bytes_text(json_number_of(handle, "held_bytes"), held),
 	       bytes_text(json_number_of(handle, "queue_bytes"), queue));
 	if (json_bool_of(handle, "joined")) {
 		print_group(json_get(handle, "group"));
@@ -240,8 +242,8 @@ static void print_handles(const struct json_value *root)
 	const struct json_value *handle = handles ? handles->first : NULL;
 
 	if (handle) {
-		printf("\n  %10s %10s  %12s %12s  %s\n", "process", "user", "unread", "queued",
-		       "group");
+		printf("\n  %10s %10s  %12s %12s %12s  %s\n", "process", "user", "unread", "held",
+		       "queued", "group");
 	}
 	for (; handle; handle = handle->next) {
 		print_handle(handle);

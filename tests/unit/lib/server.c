@@ -162,6 +162,7 @@ static void note_handle(void *ctx, const struct clients_handle *handle)
 		.group_length = handle->joined ? handle->group.length : 0,
 		.group_first = (char)handle->group.value[0],
 		.unread_bytes = handle->unread_bytes,
+		.held_bytes = handle->held_bytes,
 		.queue_bytes = handle->queue_bytes,
 		.sends_on_way = handle->sends_on_way,
 		.waits_for_ring = handle->waits_for_ring,

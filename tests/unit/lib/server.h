@@ -43,7 +43,7 @@ struct server_handle {
 	uint32_t pid;
 	uint32_t group_length; /* 0: none */
 	char group_first;
-	uint64_t unread_bytes, queue_bytes;
+	uint64_t unread_bytes, held_bytes, queue_bytes;
 	uint32_t sends_on_way;
 	bool waits_for_ring, waits_for_memory;
 };

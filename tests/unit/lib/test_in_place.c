@@ -190,6 +190,7 @@ static void hold__does_not_change_and_stops_nobody(void **state)
 	}
 	program_wait_messages(&program, 2020);
 	assert_true(server_state(server).slots_taken >= 20);
+	assert_int_equal(server_state(server).handle.held_bytes, 20 * 4000);
 	check_held(&program);
 	release_all(&program);
 	program_close(&program);
