@@ -200,8 +200,9 @@ static struct handover *first_returned(struct instance *instance)
 	return list_empty(returned) ? NULL : list_entry(returned->next, struct handover, link);
 }
 
-/* Asks to be told of the next before it looks for the last time. */
-static void *next_returned(struct instance *instance, bool tell)
+/* Asks to be told of the next before it looks for the last time. The daemon has no reason to look
+ * whether messages have been read unless somebody waits for that. */
+static void *next_returned(struct instance *instance)
 {
 	struct sending *sending = &instance->sending;
 	struct handover *handover;
@@ -210,10 +211,9 @@ static void *next_returned(struct instance *instance, bool tell)
 
 	pthread_mutex_lock(&sending->lock);
 	handover = first_returned(instance);
-	if (!handover && tell && sending->awaited > 0) {
-		ipc_exchange(&ipc_indexes(instance->shared)->sends_wanted, 1);
+	if (!handover && sending->awaited > 0) {
+		asked = !ipc_exchange(&ipc_indexes(instance->shared)->sends_wanted, 1);
 		handover = first_returned(instance);
-		asked = true;
 	}
 	if (handover) {
 		list_remove(&handover->link);
@@ -235,7 +235,7 @@ cs_error_t coronet_cpg_zcb_completed(cpg_handle_t handle, void **buffer)
 		return CS_ERR_BAD_HANDLE;
 	}
 	if (buffer) {
-		returned = next_returned(instance, false);
+		returned = next_returned(instance);
 	}
 	instance_put(instance);
 	if (!buffer) {
@@ -265,7 +265,7 @@ void handover_call_back(struct instance *instance)
 	void *buffer;
 
 	while (completed && !instance_flag(&instance->finalizing) &&
-	       (buffer = next_returned(instance, true)) != NULL) {
+	       (buffer = next_returned(instance)) != NULL) {
 		completed(instance->handle, buffer);
 	}
 	if (was_refused(&instance->sending) && instance->model.sendable_fn &&
