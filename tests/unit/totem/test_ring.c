@@ -340,20 +340,6 @@ static void totem_step__token_stays_with_the_only_sender(void **state)
 	cluster_free(&cluster);
 }
 
-static void totem_step__token_does_not_stay_with_safe_frames(void **state)
-{
-	struct cluster *cluster = cluster_new_formed(3, 32);
-	uint32_t message;
-
-	(void)state;
-	cluster_run_ms(cluster, 500);
-	submit_each_100us(cluster, 0, 10);
-	message = cluster_submit(cluster, 0, FRAME_SAFE, 0);
-	cluster_run_ms(cluster, 1);
-	assert_true(delivered_by_all(cluster, 3, message));
-	cluster_free(&cluster);
-}
-
 static void totem_step__lost_wake_costs_a_hold_only(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(3, 12);
@@ -392,7 +378,8 @@ static void totem_step__token_lost_for_good_forms_the_ring_anew(void **state)
 	for (uint32_t i = 0; i < 20; i++) {
 		cluster_submit(cluster, i % 3, FRAME_SAFE, 0);
 	}
-	cluster_lose_control(cluster, 1, 2, 14);
+	/* ACKs and a WAKE are among them. */
+	cluster_lose_control(cluster, 1, 2, 30);
 	assert_true(cluster_run_until(cluster, cluster_settled, 10000));
 	assert_true(cluster_status(cluster, 0).configurations > 1);
 	cluster_free(&cluster);
@@ -405,7 +392,7 @@ static void totem_step__slots_are_never_overrun(void **state)
 	for (uint64_t seed = 1; seed < 40; seed++) {
 		struct cluster_options options = {.nodes = 4,
 						  .seed = seed,
-						  .slots = 60 + 8 * (uint32_t)seed,
+						  .slots = 110 + 8 * (uint32_t)seed,
 						  .lag_us = seed % 2 ? 30000 : 0};
 		struct cluster *cluster = cluster_new(&options);
 
@@ -435,7 +422,7 @@ static void totem_step__no_capacity_stops_senders_until_there_is_some(void **sta
 	cluster_run_ms(cluster, 2000);
 	assert_int_equal(cluster_status(cluster, 0).frames_sent, 0);
 	assert_int_equal(cluster_status(cluster, 0).backlog, 1);
-	cluster_set_slots(cluster, 64);
+	cluster_set_slots(cluster, 114);
 	assert_true(cluster_run_until(cluster, cluster_settled, 1000));
 	cluster_free(&cluster);
 }
@@ -475,8 +462,11 @@ static void totem_step__token_is_sent_before_the_last_frames(void **state)
 	cluster_start_all(cluster);
 	assert_true(cluster_run_until(cluster, cluster_formed, 5000));
 	cluster_run_ms(cluster, 500);
+	/* Not alone, so the token does not stay when it comes back. */
+	cluster_submit(cluster, 1, FRAME_AGREED, 0);
+	cluster_run_us(cluster, 130);
 	for (uint32_t i = 0; i < 17; i++) {
-		cluster_submit(cluster, 0, FRAME_SAFE, 0);
+		cluster_submit(cluster, 0, FRAME_AGREED, 0);
 	}
 	cluster_run_until(cluster, cluster_settled, 100);
 	assert_true(cluster_last_control(cluster, 0, CONTROL_TOKEN, &bytes) > 0);
@@ -529,7 +519,6 @@ int main(void)
 		cmocka_unit_test(totem_step__slow_pull_with_progress_is_not_failed),
 		cmocka_unit_test(totem_step__idle_ring_rests_and_wakes),
 		cmocka_unit_test(totem_step__token_stays_with_the_only_sender),
-		cmocka_unit_test(totem_step__token_does_not_stay_with_safe_frames),
 		cmocka_unit_test(totem_step__lost_wake_costs_a_hold_only),
 		cmocka_unit_test(totem_step__lost_token_is_sent_again),
 		cmocka_unit_test(totem_step__token_lost_for_good_forms_the_ring_anew),
