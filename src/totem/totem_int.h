@@ -5,6 +5,7 @@
 #define CORONET_TOTEM_INT_H
 
 #include "base/check.h"
+#include "totem/ack.h"
 #include "totem/recovery.h"
 #include "totem/timers.h"
 #include "totem/totem.h"
@@ -24,16 +25,6 @@ struct peer {
 	bool reborn; /* ...which came since our ring was installed: it is a new process */
 	uint32_t attempts;	 /* merge attempts in a row that ended without it */
 	uint64_t quiet_until_ms; /* no merge attempt with it before */
-};
-
-/* What the members of a ring have said with ACKs, and we. */
-struct acks {
-	uint64_t aru[NODES_MAX]; /* all received up to, by index; ours is not kept here */
-	uint64_t low;		 /* of the others: all of them have these */
-	uint64_t high;
-	uint64_t looked; /* our frames up to here have been looked at... */
-	uint64_t newest; /* ...this is the last SAFE one of them... */
-	uint64_t told;	 /* ...and this was, when we said our last ACK */
 };
 
 /* One ring: the installed one, or the one being formed. */
@@ -194,11 +185,6 @@ void join_received(struct totem *t, uint32_t from, const struct control_join *jo
 /* commit.c */
 void commit_create(struct totem *t, const struct nodeset *members);
 void commit_received(struct totem *t, uint32_t from, const struct control_commit *commit);
-
-/* ack.c */
-void acks_reset(struct ring *ring);
-void acks_settle(struct totem *t);
-void ack_received(struct totem *t, uint32_t from, const struct control_ack *ack);
 
 /* operational.c */
 void ring_install(struct totem *t);
