@@ -124,9 +124,13 @@ void stay_disturb(struct totem *t)
 	}
 }
 
-/* A frame submitted now need not wait for the token to come round. */
+/* A frame submitted now need not wait for the token to come round: it is here and waits for
+ * something, or can be called. On a ring of one it is always here. */
 bool totem_resting(const struct totem *t)
 {
+	const struct token_memory *memory = &t->token;
+
 	return t->state == TOTEM_OPERATIONAL &&
-	       (t->token.staying || (t->token.resting && !t->token.woke) || sleeper(t) != 0);
+	       ((memory->holding && t->ring->members.count > 1) ||
+		(memory->resting && !memory->woke) || sleeper(t) != 0);
 }

@@ -346,7 +346,7 @@ static void visit(struct totem *t, const struct control_token *arrived)
 static uint64_t hold_for(struct totem *t, const struct control_token *token)
 {
 	struct token_memory *memory = &t->token;
-	bool same = memory->visited && token->seq == memory->visit_seq &&
+	bool same = memory->visited && memory->sent == 0 && token->seq == memory->visit_seq &&
 		    token->aru == memory->visit_aru && token->done == memory->visit_done;
 	bool idle = same && t->state == TOTEM_OPERATIONAL && token->aru_id == 0 &&
 		    token->rtr_count == 0 && token->backlog == 0 && t->backlog.count == 0 &&

@@ -340,6 +340,41 @@ static void totem_step__token_stays_with_the_only_sender(void **state)
 	cluster_free(&cluster);
 }
 
+/* Who sends again and again on a ring that rests in between is not made to wait as if somebody
+ * pulled. */
+static void totem_step__rests_soon_after_an_own_message(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(3, 33);
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		cluster_run_ms(cluster, 25);
+		assert_true(i == 0 || cluster_status(cluster, 0).resting);
+		cluster_submit(cluster, 0, FRAME_AGREED, 0);
+	}
+	cluster_free(&cluster);
+}
+
+/* A token that waits for somebody's pull is here for a frame that comes meanwhile, and says so. */
+static void totem_resting__knows_a_token_that_is_held(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(3, 34);
+	uint64_t high;
+	uint32_t i;
+
+	(void)state;
+	cluster_submit(cluster, 0, FRAME_AGREED, 200000);
+	cluster_run_ms(cluster, 100);
+	for (i = 0; i < 30 && !totem_resting(cluster_totem(cluster, 0)); i++) {
+		cluster_run_us(cluster, 100);
+	}
+	assert_true(i < 30 && !cluster_status(cluster, 0).resting);
+	high = cluster_status(cluster, 0).high_seq;
+	cluster_submit(cluster, 0, FRAME_AGREED, 0);
+	assert_int_equal(cluster_status(cluster, 0).high_seq, high + 1);
+	cluster_free(&cluster);
+}
+
 static void totem_step__lost_wake_costs_a_hold_only(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(3, 12);
@@ -519,6 +554,8 @@ int main(void)
 		cmocka_unit_test(totem_step__slow_pull_with_progress_is_not_failed),
 		cmocka_unit_test(totem_step__idle_ring_rests_and_wakes),
 		cmocka_unit_test(totem_step__token_stays_with_the_only_sender),
+		cmocka_unit_test(totem_step__rests_soon_after_an_own_message),
+		cmocka_unit_test(totem_resting__knows_a_token_that_is_held),
 		cmocka_unit_test(totem_step__lost_wake_costs_a_hold_only),
 		cmocka_unit_test(totem_step__lost_token_is_sent_again),
 		cmocka_unit_test(totem_step__token_lost_for_good_forms_the_ring_anew),
