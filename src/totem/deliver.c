@@ -138,14 +138,16 @@ bool frame_wanted(const struct totem *t, uint32_t from, const struct frame_info 
 	       !t->recovery.united || recovery_wants(&t->recovery, info->seq);
 }
 
-/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member has it
- * (paper: Total Ordering Protocol). Then what all have and we have delivered is let go. */
+/* In order, without gaps; SAFE, and whatever stands behind it, waits until every member is known to
+ * have it (paper: Total Ordering Protocol; ack.c). Then what all have and we have delivered is let
+ * go. */
 void deliver_ready(struct totem *t)
 {
 	struct ring *ring = t->ring;
 	uint64_t release;
 
 	check(t->state == TOTEM_OPERATIONAL);
+	acks_settle(t);
 	while (ring->delivered < ring->window.aru) {
 		uint64_t seq = ring->delivered + 1;
 

@@ -51,8 +51,17 @@ static void serve_range(struct totem *t, struct serving *serving, const struct c
 			uint64_t mask)
 {
 	struct window *window = &t->ring->window;
-	uint64_t seq = range->first > window->released ? range->first : window->released + 1;
+	uint64_t seq = range->first;
 
+	/* ACKs have told that all have these: who asked has got them since, and takes its request
+	 * off itself, because it counts what it has asked for. */
+	if (seq <= window->released) {
+		struct control_range late = *range;
+
+		late.last = late.last < window->released ? late.last : window->released;
+		keep_range(serving, &late, mask);
+		seq = window->released + 1;
+	}
 	for (; seq <= range->last; seq++) {
 		if (serving->budget > 0 && window_at(window, seq)->state == PLACE_HERE) {
 			act_repeat(t, t->ring, seq, &t->ring->members, mask);

@@ -70,7 +70,13 @@ void ring_open(struct totem *t, struct ring *ring, struct ringid id, const struc
 	ring->high_seq = 0;
 	ring->delivered = 0;
 	ring->safe = 0;
+	acks_reset(ring);
 	window_reset(&ring->window);
+}
+
+struct ring *ring_turning(const struct totem *t)
+{
+	return t->state == TOTEM_RECOVERY ? t->next : t->ring;
 }
 
 /* The record keeps its members: actions of this step may still point at them. */

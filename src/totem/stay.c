@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A stay: a visit that goes on. While we alone have something to send, sending the token round
  * would only wake members that have nothing to add, so it is kept, and frames are numbered and
- * sent as they come. It ends with our part of the window, with a frame that others must answer
- * (SAFE, or one whose driver is in a hurry), when another member wakes us, when nothing has come
- * for a moment, and in any case long before anybody could take the token for lost. */
+ * sent as they come. It ends with our part of the window, with a frame whose driver is in a hurry,
+ * when another member wakes us, when nothing has been delivered or has come for a moment, and in
+ * any case long before anybody could take the token for lost. */
 #include "totem/totem_int.h"
 
 #define STAY_IDLE_MS 2
 
-/* Whether all that is numbered now can do without an answer. */
+/* Whether all that is numbered now can do without a rotation. SAFE frames can: they are answered by
+ * ACKs. */
 static bool can_wait(const struct backlog *backlog, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t at = (backlog->head + i) % TOTEM_BACKLOG_MAX;
 
-		if (backlog->entry[at].hurry || backlog->entry[at].guarantee == FRAME_SAFE) {
+		if (backlog->entry[at].hurry) {
 			return false;
 		}
 	}
@@ -49,8 +50,21 @@ void stay_begin(struct totem *t, const struct control_token *token)
 	memory->holding = true;
 	memory->staying = true;
 	memory->stay_since_ms = t->now_ms;
+	memory->stay_delivered = t->ring->delivered;
 	timer_set(t, TIMER_HOLD, STAY_IDLE_MS);
 	timer_stop(t, TIMER_TOKEN_LOSS);
+}
+
+/* When nothing gets delivered, because an ACK was lost or we lack something ourselves, only the token
+ * can help. */
+static void prolong(struct totem *t)
+{
+	struct token_memory *memory = &t->token;
+
+	if (t->ring->delivered > memory->stay_delivered) {
+		memory->stay_delivered = t->ring->delivered;
+		timer_set(t, TIMER_HOLD, idle_wait(t));
+	}
 }
 
 /* A frame was submitted. */
@@ -72,7 +86,7 @@ void stay_go_on(struct totem *t)
 	visit_send(t, first, token->seq);
 	deliver_early(t, first, token->seq);
 	deliver_ready(t);
-	timer_set(t, TIMER_HOLD, idle_wait(t));
+	prolong(t);
 }
 
 static void wake(struct totem *t, uint32_t node)
@@ -110,9 +124,13 @@ void stay_disturb(struct totem *t)
 	}
 }
 
-/* A frame submitted now need not wait for the token to come round. */
+/* A frame submitted now need not wait for the token to come round: it is here and waits for
+ * something, or can be called. On a ring of one it is always here. */
 bool totem_resting(const struct totem *t)
 {
+	const struct token_memory *memory = &t->token;
+
 	return t->state == TOTEM_OPERATIONAL &&
-	       (t->token.staying || (t->token.resting && !t->token.woke) || sleeper(t) != 0);
+	       ((memory->holding && t->ring->members.count > 1) ||
+		(memory->resting && !memory->woke) || sleeper(t) != 0);
 }

@@ -44,6 +44,9 @@ static void route_control(struct totem *t, uint32_t from)
 	case CONTROL_ASK:
 		ask_received(t, from, &control->ask);
 		return;
+	case CONTROL_ACK:
+		ack_received(t, from, &control->ack);
+		return;
 	}
 }
 

@@ -58,12 +58,6 @@ void token_timer_retransmit(struct totem *t)
 	timer_set(t, TIMER_TOKEN_RETRANSMIT, t->config.token_retransmit_ms);
 }
 
-/* The ring that tokens turn on. */
-static struct ring *turning_ring(const struct totem *t)
-{
-	return t->state == TOTEM_RECOVERY ? t->next : t->ring;
-}
-
 static uint32_t idle_visits_max(const struct totem *t)
 {
 	uint32_t wanted = t->config.seqno_unchanged_const;
@@ -227,13 +221,17 @@ static bool stays_idle(const struct totem *t, const struct ring *ring,
 	return ring->me == token->seat ? t->token.idle_visits + 1 >= idle_visits_max(t) : was_idle;
 }
 
-/* Paper, Total Ordering Protocol: safe when the token said so on two visits in a row. */
+/* Paper, Total Ordering Protocol: safe when the token said so on two visits in a row. ACKs may have
+ * said it before. */
 static void update_safe(struct totem *t, const struct control_token *token)
 {
-	uint64_t both = token->aru < t->token.visit_aru ? token->aru : t->token.visit_aru;
+	struct token_memory *memory = &t->token;
+	struct ring *ring = t->ring;
+	uint64_t both = token->aru < memory->visit_aru ? token->aru : memory->visit_aru;
 
-	t->ring->safe = both > t->ring->safe ? both : t->ring->safe;
-	check(t->ring->safe <= t->ring->window.aru);
+	memory->safe = both > memory->safe ? both : memory->safe;
+	ring->safe = memory->safe > ring->safe ? memory->safe : ring->safe;
+	check(ring->safe <= ring->window.aru);
 }
 
 static void visit_end(struct totem *t, struct control *control)
@@ -308,17 +306,18 @@ static void visit_recovery(struct totem *t, struct control *control)
 /* Whoever numbers a frame has the token: all numbers in use are on it. Else somebody lies. */
 bool token_contradicted(struct totem *t, const struct ring *ring, const struct control_token *token)
 {
-	if (ring->window.high <= token->seq) {
+	if (ring->window.high <= token->seq && ring->acks.high <= token->seq) {
 		return false;
 	}
-	reject(t, "frame with a number that nobody has assigned");
+	reject(t, ring->window.high > token->seq ? "frame with a number that nobody has assigned"
+						 : "ack of a number that nobody has assigned");
 	gather_enter(t, TOTEM_REASON_CONTRADICTION);
 	return true;
 }
 
 static void visit(struct totem *t, const struct control_token *arrived)
 {
-	struct ring *ring = turning_ring(t);
+	struct ring *ring = ring_turning(t);
 	struct control *control;
 	uint64_t stuck = find_stuck(t, ring, arrived);
 
@@ -347,7 +346,7 @@ static void visit(struct totem *t, const struct control_token *arrived)
 static uint64_t hold_for(struct totem *t, const struct control_token *token)
 {
 	struct token_memory *memory = &t->token;
-	bool same = memory->visited && token->seq == memory->visit_seq &&
+	bool same = memory->visited && memory->sent == 0 && token->seq == memory->visit_seq &&
 		    token->aru == memory->visit_aru && token->done == memory->visit_done;
 	bool idle = same && t->state == TOTEM_OPERATIONAL && token->aru_id == 0 &&
 		    token->rtr_count == 0 && token->backlog == 0 && t->backlog.count == 0 &&
@@ -355,7 +354,7 @@ static uint64_t hold_for(struct totem *t, const struct control_token *token)
 
 	memory->still_visits = same ? memory->still_visits + 1 : 0;
 	memory->idle_visits = idle ? memory->idle_visits + 1 : 0;
-	if (turning_ring(t)->me != token->seat) {
+	if (ring_turning(t)->me != token->seat) {
 		return 0;
 	}
 	if (memory->idle_visits >= idle_visits_max(t)) {
@@ -368,7 +367,7 @@ static void hold(struct totem *t, const struct control_token *token, uint64_t fo
 {
 	struct token_memory *memory = &t->token;
 
-	check(!memory->holding && turning_ring(t)->me == token->seat);
+	check(!memory->holding && ring_turning(t)->me == token->seat);
 	memory->held = *token;
 	memory->holding = true;
 	memory->resting = memory->idle_visits >= idle_visits_max(t);
@@ -412,7 +411,7 @@ static const char *token_fault(const struct totem *t, const struct ring *ring, u
 	if (token->seat >= ring->members.count) {
 		return "token: seat of no member";
 	}
-	if (token->aru < ring->window.released ||
+	if (token->aru < memory->safe ||
 	    (token->aru_id != 0 && !nodeset_has(&ring->members, token->aru_id))) {
 		return "token: aru below what all have received, or of no member";
 	}
@@ -432,7 +431,7 @@ static const char *token_fault(const struct totem *t, const struct ring *ring, u
  * for a while, or had no sign of arrival. */
 void token_received(struct totem *t, uint32_t from, const struct control_token *token)
 {
-	struct ring *ring = turning_ring(t);
+	struct ring *ring = ring_turning(t);
 	const char *fault;
 	uint64_t wait;
 

@@ -5,6 +5,7 @@
 #define CORONET_TOTEM_INT_H
 
 #include "base/check.h"
+#include "totem/ack.h"
 #include "totem/recovery.h"
 #include "totem/timers.h"
 #include "totem/totem.h"
@@ -34,7 +35,8 @@ struct ring {
 	uint32_t me;	    /* our index in members */
 	uint64_t high_seq;  /* highest number announced by a token, or sent by us */
 	uint64_t delivered; /* all up to here have been delivered */
-	uint64_t safe;	    /* every member has these: the aru of two visits */
+	uint64_t safe;	    /* every member has these: said by ACKs, or the aru of two visits */
+	struct acks acks;
 	struct window window;
 };
 
@@ -43,6 +45,7 @@ struct token_memory {
 	uint64_t token_seq; /* highest hop count seen or sent */
 	uint64_t visit_seq; /* token.seq when we forwarded it last */
 	uint64_t visit_aru; /* token.aru then: one of the two visits */
+	uint64_t safe;	    /* what two visits have said that all have */
 	uint64_t visit_done;
 	uint64_t visit_ms;
 	bool visited;
@@ -58,11 +61,12 @@ struct token_memory {
 	bool holding;  /* `held` is the token, and it is here */
 	bool staying;  /* ...because its visit goes on */
 	uint64_t stay_since_ms;
-	bool resting;	 /* nothing will bring the token here soon */
-	bool wake;	 /* another member has something to send */
-	bool woke;	 /* we have said so since our visit */
-	uint32_t seat;	 /* where it rests */
-	uint32_t sender; /* of the highest frame that came since our visit; 0: none did */
+	uint64_t stay_delivered; /* all up to here were, when it was last allowed to go on */
+	bool resting;		 /* nothing will bring the token here soon */
+	bool wake;		 /* another member has something to send */
+	bool woke;		 /* we have said so since our visit */
+	uint32_t seat;		 /* where it rests */
+	uint32_t sender;	 /* of the highest frame that came since our visit; 0: none did */
 	struct control_token held;
 	uint32_t sent_to;
 	size_t sent_size;
@@ -154,6 +158,8 @@ void state_enter(struct totem *t, enum totem_state state, enum totem_reason reas
 void ring_open(struct totem *t, struct ring *ring, struct ringid id, const struct nodeset *members);
 void ring_drop(struct totem *t, struct ring *ring);
 bool ring_exists(const struct ring *ring);
+/* The ring that tokens turn on. */
+struct ring *ring_turning(const struct totem *t);
 /* The member that passes the token to us, and the one we pass it to. */
 uint32_t ring_before(const struct ring *ring);
 uint32_t ring_after(const struct ring *ring);

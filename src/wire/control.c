@@ -22,7 +22,8 @@ static_assert(TOKEN_FIXED_SIZE + CONTROL_RTR_MAX * RANGE_SIZE <= CONTROL_SIZE_MA
 	      "a token full of requests fits one control message");
 
 static const char *const names[CONTROL_KINDS] = {
-	"none", "join", "commit token", "token", "merge detect", "wake", "leave", "have", "ask",
+	"none", "join",	 "commit token", "token", "merge detect",
+	"wake", "leave", "have",	 "ask",	  "ack",
 };
 
 const char *wire_control_name(enum control_kind kind)
@@ -326,6 +327,21 @@ static const char *get_ask(struct cursor *c, struct control_ask *ask)
 	return ring_named(ask->ring) && ring_named(ask->old_ring) ? NULL : "ask: no ring";
 }
 
+static void put_ack(struct writer *w, const struct control_ack *ack)
+{
+	put_ring(w, ack->ring);
+	writer_u64(w, ack->aru);
+}
+
+static const char *get_ack(struct cursor *c, struct control_ack *ack)
+{
+	ack->ring = get_ring(c);
+	ack->aru = cursor_u64(c);
+	return ring_named(ack->ring) && ack->aru > 0 && ack->aru <= CONTROL_SEQ_MAX
+		       ? NULL
+		       : "ack: no ring, or a number out of range";
+}
+
 static const char *get_ring_only(struct cursor *c, struct ringid *ring)
 {
 	*ring = get_ring(c);
@@ -356,6 +372,9 @@ static void put_body(struct writer *w, const struct control *control)
 		return;
 	case CONTROL_ASK:
 		put_ask(w, &control->ask);
+		return;
+	case CONTROL_ACK:
+		put_ack(w, &control->ack);
 		return;
 	}
 }
@@ -404,6 +423,8 @@ static const char *get_body(struct cursor *c, struct control *out)
 		return get_have(c, &out->have);
 	case CONTROL_ASK:
 		return get_ask(c, &out->ask);
+	case CONTROL_ACK:
+		return get_ack(c, &out->ack);
 	}
 	return "unknown kind of control message";
 }

@@ -38,8 +38,9 @@ enum control_kind {
 	CONTROL_LEAVE,
 	CONTROL_HAVE,
 	CONTROL_ASK,
+	CONTROL_ACK,
 };
-#define CONTROL_KINDS 9
+#define CONTROL_KINDS 10
 
 /* Gather: the sender's proposal for the membership (paper: Membership Protocol). */
 struct control_join {
@@ -112,6 +113,12 @@ struct control_ask {
 	struct control_range range[CONTROL_ASK_MAX];
 };
 
+/* The sender has all numbers of the ring up to aru. */
+struct control_ack {
+	struct ringid ring;
+	uint64_t aru; /* not 0: who has nothing acknowledges nothing */
+};
+
 struct control {
 	enum control_kind kind;
 	uint32_t sender;
@@ -121,6 +128,7 @@ struct control {
 		struct control_token token;
 		struct control_have have;
 		struct control_ask ask;
+		struct control_ack ack;
 		struct ringid ring; /* MERGE, WAKE, LEAVE: the ring the sender is in */
 	};
 };

@@ -13,7 +13,7 @@
 
 #define SEND_MEMORY (1024u * 1024)
 #define SLOT_SIZE   4096u
-#define SLOTS	    640u
+#define SLOTS	    448u
 #define EXTENTS	    (4u * 1024 * 1024)
 #define EAGER_SIZE  3584u
 #define COPY_SIZE   256u

@@ -376,7 +376,8 @@ static uint32_t capacity(const struct node *node)
 	uint32_t posted = slots > node->slots_used ? slots - node->slots_used : 0;
 
 	totem_status(node->totem, &status);
-	expected = status.high_seq - status.aru + node->cluster->config.window_size;
+	/* As totem.h asks for. */
+	expected = status.high_seq - status.aru + 2ull * node->cluster->config.window_size;
 	return expected < posted ? posted - (uint32_t)expected : 0;
 }
 

@@ -176,7 +176,7 @@ static void run_seed(uint64_t seed)
 {
 	struct cluster_options options = {.nodes = 2 + (uint32_t)(seed % 4),
 					  .seed = seed,
-					  .slots = seed % 3 == 0 ? 96 : 0,
+					  .slots = seed % 3 == 0 ? 146 : 0,
 					  .delay_us_max = seed % 5 == 0 ? 2000 : 100,
 					  .lag_us = seed % 7 == 0 ? 20000 : 0,
 					  .verbose = verbose};

@@ -319,6 +319,30 @@ static void wire_control__ask_round_trip(void **state)
 	refuse("ask: malformed ranges");
 }
 
+static void wire_control__ack_round_trip(void **state)
+{
+	(void)state;
+	start(CONTROL_ACK);
+	in.ack.ring = (struct ringid){3, 12};
+	in.ack.aru = CONTROL_SEQ_MAX;
+	round_trip();
+	assert_true(ringid_equal(out.ack.ring, in.ack.ring));
+	assert_int_equal(out.ack.aru, CONTROL_SEQ_MAX);
+	in.ack.aru++;
+	refuse("ack: no ring, or a number out of range");
+	in.ack.aru = 0;
+	refuse("ack: no ring, or a number out of range");
+	in.ack.aru = 1;
+	in.ack.ring = (struct ringid){0, 0};
+	refuse("ack: no ring, or a number out of range");
+}
+
+static void fill_ack(void)
+{
+	start(CONTROL_ACK);
+	in.ack = (struct control_ack){{3, 12}, 7};
+}
+
 static void set_header(size_t at, uint8_t value, const char *reason)
 {
 	size_t size;
@@ -348,10 +372,10 @@ static void wire_control__header_refusals(void **state)
 /* Cut anywhere, with the size in the header made to fit: refused, never read beyond. */
 static void wire_control__cut_short_is_refused(void **state)
 {
-	void (*const fill[])(void) = {fill_join, fill_commit, fill_token};
+	void (*const fill[])(void) = {fill_join, fill_commit, fill_token, fill_ack};
 
 	(void)state;
-	for (uint32_t i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < 4; i++) {
 		size_t size;
 
 		fill[i]();
@@ -405,6 +429,7 @@ int main(void)
 		cmocka_unit_test(wire_control__ring_only_kinds_round_trip),
 		cmocka_unit_test(wire_control__have_round_trip),
 		cmocka_unit_test(wire_control__ask_round_trip),
+		cmocka_unit_test(wire_control__ack_round_trip),
 		cmocka_unit_test(wire_control__header_refusals),
 		cmocka_unit_test(wire_control__cut_short_is_refused),
 		cmocka_unit_test(wire_control__bytes_left_over_are_refused),
