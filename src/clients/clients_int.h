@@ -66,7 +66,6 @@ struct event {
 	uint64_t queued_at_ms;
 	uint64_t end;	   /* position in the ring behind it; 0: it is not there yet */
 	bool by_reference; /* went into the ring with a body */
-	bool granted;	   /* its body is counted among those that may be pinned */
 	uint64_t at;	   /* bytes of data that are in the ring already */
 	uint64_t data_size;
 	uint8_t data[]; /* group and inline payload; or lists */

@@ -34,11 +34,11 @@ static uint64_t extents_max(const struct clients *clients)
 	return clients->config.slab_config.extent_bytes / EXTENTS_SHARE;
 }
 
+/* Larger regions are those of large messages, where half of a region is never enough. */
 uint64_t clients_region_max(const struct clients *clients, const struct region *region)
 {
-	return region->memory.size > CLIENTS_COMMON_REGION_BYTES
-		       ? clients->config.send_max_bytes / 2
-		       : region->memory.size / 2;
+	return region->memory.size > IPC_COMMON_REGION_BYTES ? clients->config.send_max_bytes / 2
+							     : region->memory.size / 2;
 }
 
 static bool region_pressed(const struct clients *clients, const struct region *region)
@@ -172,5 +172,5 @@ bool clients_short(const struct clients *clients)
 {
 	return clients->pinned_slots > slots_share(clients) / 2 ||
 	       clients->pinned_extent_bytes > extents_max(clients) / 2 ||
-	       clients->pinned_send_bytes > CLIENTS_COMMON_REGION_BYTES / 4;
+	       clients->pinned_send_bytes > IPC_COMMON_REGION_BYTES / 4;
 }

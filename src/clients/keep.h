@@ -6,16 +6,13 @@
 
 #include "clients/clients_int.h"
 
-/* Larger regions are those of large messages, where half of a region is never enough. */
-#define CLIENTS_COMMON_REGION_BYTES (4u * 1024 * 1024)
-
 /* pin.c: what a program reads in place */
 /* False: the record goes without, and its reader copies. */
 bool client_pin_grant(struct client *client, struct event *event);
 /* The program uses it now. */
 bool client_pinned(const struct client *client, const struct event *event);
 /* Its body goes, or has another place. */
-void client_pin_uncount(struct client *client, struct event *event);
+void client_pin_uncount(struct client *client, const struct event *event);
 void client_pin_free(struct client *client, struct event *event);
 /* It was read and its pin is set. */
 void client_keep(struct client *client, struct event *event);

@@ -11,11 +11,9 @@
  * What has no pin is copied by the program's own library. */
 #include "clients/keep.h"
 
-#include "base/check.h"
-
 #define PINS_SHARE	 4
 #define CLIENT_SHARE	 2
-#define LARGE_PINS_BYTES (16ull * 1024 * 1024)
+#define LARGE_PINS_BYTES (IPC_LARGE_REGIONS_BYTES / 2)
 
 static bool fits(uint64_t pinned, uint64_t more, uint64_t max)
 {
@@ -24,7 +22,7 @@ static bool fits(uint64_t pinned, uint64_t more, uint64_t max)
 
 static bool is_large(const struct region *region)
 {
-	return region->memory.size > CLIENTS_COMMON_REGION_BYTES;
+	return region->memory.size > IPC_COMMON_REGION_BYTES;
 }
 
 static uint64_t granted_of_large(const struct region *region)
@@ -81,50 +79,33 @@ static bool affordable(const struct client *client, const struct event *event)
 						  slab->extent_bytes / PINS_SHARE / CLIENT_SHARE));
 }
 
-static void count(struct clients *clients, const struct body *body, struct granted *granted,
-		  uint64_t bytes, bool more)
+static void count(struct granted *granted, const struct body *body, uint64_t bytes, bool more)
 {
-	bytes = more ? bytes : 0 - bytes;
-	switch (body->home) {
-	case BODY_SLOT:
+	if (body->home == BODY_SLOT) {
 		granted->slots += more ? 1u : 0u - 1u;
-		return;
-	case BODY_EXTENT:
-		granted->extent_bytes += bytes;
-		return;
-	case BODY_SEND:
-		if (granted == &clients->granted) {
-			clients->regions[body->region]->granted_bytes += bytes;
-		}
-		return;
+	} else if (body->home == BODY_EXTENT) {
+		granted->extent_bytes += more ? bytes : 0 - bytes;
 	}
 }
 
-static void pin_body(struct client *client, struct event *event)
+static void count_once(struct clients *clients, const struct body *body, bool more)
 {
-	struct clients *clients = client->clients;
+	if (body->home == BODY_SEND) {
+		clients->regions[body->region]->granted_bytes += more ? body->size : 0 - body->size;
+	} else {
+		count(&clients->granted, body, body->size, more);
+	}
+}
+
+static void pin_body(struct client *client, const struct event *event)
+{
 	struct body *body = event->body;
 
-	event->granted = true;
-	count(clients, body, &client->granted, event->head.length, true);
+	count(&client->granted, body, event->head.length, true);
 	if (body->holds[HOLD_PIN] == 0) {
-		count(clients, body, &clients->granted, body->size, true);
+		count_once(client->clients, body, true);
 	}
 	body_hold(body, HOLD_PIN);
-}
-
-/* Before the client's own hold is dropped: the body is still there afterwards. */
-static void unpin_body(struct client *client, struct event *event)
-{
-	struct clients *clients = client->clients;
-	struct body *body = event->body;
-
-	event->granted = false;
-	count(clients, body, &client->granted, event->head.length, false);
-	if (body->holds[HOLD_PIN] == 1) {
-		count(clients, body, &clients->granted, body->size, false);
-	}
-	body_drop(body, HOLD_PIN);
 }
 
 static uint16_t take_pin(struct client *client)
@@ -161,12 +142,19 @@ bool client_pinned(const struct client *client, const struct event *event)
 	return event->head.pin != 0 && ipc_pin_get(client->shared.base, event->head.pin);
 }
 
-void client_pin_uncount(struct client *client, struct event *event)
+/* Before the client's own hold is dropped: the body is still there afterwards. */
+void client_pin_uncount(struct client *client, const struct event *event)
 {
-	if (event->granted) {
-		check(event->body);
-		unpin_body(client, event);
+	struct body *body = event->body;
+
+	if (event->head.pin == 0) {
+		return;
 	}
+	count(&client->granted, body, event->head.length, false);
+	if (body->holds[HOLD_PIN] == 1) {
+		count_once(client->clients, body, false);
+	}
+	body_drop(body, HOLD_PIN);
 }
 
 void client_pin_free(struct client *client, struct event *event)

@@ -136,6 +136,9 @@ _Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
 #define IPC_SENDS 2048u /* descriptors in the ring; a power of two */
 #define IPC_COMPLETIONS \
 	4096u /* messages whose memory a client may have lent at a time; a power of two */
+#define IPC_COMMON_REGION_BYTES (4u * 1024 * 1024) /* send memory that every member has */
+#define IPC_LARGE_REGIONS_BYTES \
+	(32u * 1024 * 1024) /* all larger regions that the library asks for by itself */
 #define IPC_EVENT_BYTES	   (256u * 1024) /* a power of two */
 
 #define IPC_SENDS_AT	   4096u
@@ -176,8 +179,7 @@ struct ipc_event {
 	uint64_t length; /* MESSAGE, INLINE: of the payload; CONFCHG, TOTEM: of the whole */
 	uint32_t data_size;
 	uint16_t flags;
-	uint16_t
-		pin; /* MESSAGE: 1 and up: the payload stays while this pin is set; 0: it has none */
+	uint16_t pin; /* MESSAGE: from 1; the payload stays while it is set; 0: none */
 };
 #define IPC_EVENT_STAYS 1u /* MESSAGE: the payload is in memory that is used for nothing else */
 

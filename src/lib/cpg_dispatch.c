@@ -37,15 +37,14 @@ static void call_totem(struct instance *instance, const struct incoming *in)
 static void call_deliver(struct instance *instance, struct incoming *in)
 {
 	uint64_t nothing = 0;
-	const void *payload = in->place	    ? in->place
-			      : in->scratch ? (const void *)in->scratch->bytes
-					    : &nothing;
+	const void *payload = incoming_payload(in);
 
 	if (instance->model.cpg_deliver_fn) {
 		in->outer = delivering;
 		delivering = in;
 		instance->model.cpg_deliver_fn(instance->handle, &in->group, in->node, in->pid,
-					       (void *)(uintptr_t)payload, in->size);
+					       (void *)(uintptr_t)(payload ? payload : &nothing),
+					       in->size);
 		delivering = in->outer;
 	}
 }

@@ -2,25 +2,16 @@
 /* coronet_cpg_hold(3), coronet_cpg_release(3). */
 #include <coronet/cpg.h>
 
-#include <search.h>
 #include <stdlib.h>
 
+#include "lib/address.h"
 #include "lib/events.h"
-
-static int by_address(const void *a, const void *b)
-{
-	const struct hold *x = a;
-	const struct hold *y = b;
-
-	return (x->address > y->address) - (x->address < y->address);
-}
 
 static struct incoming *find_delivered(const struct instance *instance, const void *msg)
 {
 	struct incoming *in = delivering;
 
-	while (in && (in->instance != instance ||
-		      (in->place ? in->place : (const void *)in->scratch->bytes) != msg)) {
+	while (in && (in->instance != instance || incoming_payload(in) != msg)) {
 		in = in->outer;
 	}
 	return in;
@@ -37,7 +28,7 @@ static cs_error_t hold(struct instance *instance, struct incoming *in, const voi
 	}
 	*hold = (struct hold){(uintptr_t)msg, in->pin, in->scratch};
 	pthread_mutex_lock(&events->lock);
-	added = tsearch(hold, &events->holds, by_address) != NULL;
+	added = tsearch(hold, &events->holds, address_compare) != NULL;
 	events->held += added;
 	pthread_mutex_unlock(&events->lock);
 	if (!added) {
@@ -69,15 +60,12 @@ cs_error_t coronet_cpg_hold(cpg_handle_t handle, const void *msg)
 
 static struct hold *take_out(struct events *events, const void *msg)
 {
-	struct hold key = {.address = (uintptr_t)msg};
-	struct hold **node;
-	struct hold *hold = NULL;
+	struct hold *hold;
 
 	pthread_mutex_lock(&events->lock);
-	node = tfind(&key, &events->holds, by_address);
-	if (node) {
-		hold = *node;
-		tdelete(hold, &events->holds, by_address);
+	hold = address_find(&events->holds, msg);
+	if (hold) {
+		tdelete(hold, &events->holds, address_compare);
 		events->held--;
 	}
 	pthread_mutex_unlock(&events->lock);

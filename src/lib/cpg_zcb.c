@@ -2,23 +2,15 @@
 /* cpg_zcb_alloc(3), cpg_zcb_free(3), cpg_zcb_mcast_joined(3). */
 #include "lib/zcb.h"
 
-#include <search.h>
 #include <stdlib.h>
 
+#include "lib/address.h"
 #include "lib/sending.h"
 
 struct zcb {
 	uintptr_t address; /* the key; the buffer */
 	size_t size;
 };
-
-static int by_address(const void *a, const void *b)
-{
-	const struct zcb *x = a;
-	const struct zcb *y = b;
-
-	return (x->address > y->address) - (x->address < y->address);
-}
 
 static void zcb_free(void *node)
 {
@@ -62,7 +54,7 @@ static cs_error_t zcb_add(struct zcbs *zcbs, size_t size, void **buffer)
 		return CS_ERR_NO_MEMORY;
 	}
 	pthread_mutex_lock(&zcbs->lock);
-	added = tsearch(zcb, &zcbs->tree, by_address) != NULL;
+	added = tsearch(zcb, &zcbs->tree, address_compare) != NULL;
 	pthread_mutex_unlock(&zcbs->lock);
 	if (!added) {
 		zcb_free(zcb);
@@ -70,15 +62,6 @@ static cs_error_t zcb_add(struct zcbs *zcbs, size_t size, void **buffer)
 	}
 	*buffer = (void *)zcb->address;
 	return CS_OK;
-}
-
-/* With the lock held. */
-static struct zcb *zcb_find(struct zcbs *zcbs, const void *buffer)
-{
-	struct zcb key = {.address = (uintptr_t)buffer};
-	struct zcb **node = tfind(&key, &zcbs->tree, by_address);
-
-	return node ? *node : NULL;
 }
 
 cs_error_t cpg_zcb_alloc(cpg_handle_t handle, size_t size, void **buffer)
@@ -111,9 +94,9 @@ cs_error_t cpg_zcb_free(cpg_handle_t handle, void *buffer)
 		return CS_ERR_BAD_HANDLE;
 	}
 	pthread_mutex_lock(&instance->zcbs.lock);
-	zcb = zcb_find(&instance->zcbs, buffer);
+	zcb = address_find(&instance->zcbs.tree, buffer);
 	if (zcb) {
-		tdelete(zcb, &instance->zcbs.tree, by_address);
+		tdelete(zcb, &instance->zcbs.tree, address_compare);
 		zcb_free(zcb);
 	}
 	pthread_mutex_unlock(&instance->zcbs.lock);
@@ -130,7 +113,7 @@ static cs_error_t zcb_mcast(struct instance *instance, cpg_guarantee_t guarantee
 	struct zcb *zcb;
 
 	pthread_mutex_lock(&instance->zcbs.lock);
-	zcb = zcb_find(&instance->zcbs, msg);
+	zcb = address_find(&instance->zcbs.tree, msg);
 	if (zcb && msg_len <= zcb->size) {
 		error = sending_mcast(instance, guarantee, &piece, 1, msg_len);
 	}

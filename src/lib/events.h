@@ -30,6 +30,14 @@ struct incoming {
 	bool held;	   /* the program keeps it beyond its callback */
 };
 
+/* NULL when it is empty and the handle is a stock one. */
+static inline const void *incoming_payload(const struct incoming *in)
+{
+	const void *copy = in->scratch ? in->scratch->bytes : NULL;
+
+	return in->place ? in->place : copy;
+}
+
 /* The innermost message that this thread delivers. */
 extern _Thread_local struct incoming *delivering;
 

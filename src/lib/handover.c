@@ -2,19 +2,11 @@
 /* coronet_cpg_zcb_alloc(3), coronet_cpg_zcb_free(3), coronet_cpg_zcb_mcast_joined(3). */
 #include "lib/handover.h"
 
-#include <search.h>
 #include <stdlib.h>
 
+#include "lib/address.h"
 #include "lib/send_memory.h"
 #include "lib/sending.h"
-
-static int by_address(const void *a, const void *b)
-{
-	const struct handover *x = a;
-	const struct handover *y = b;
-
-	return (x->address > y->address) - (x->address < y->address);
-}
 
 static void forget_node(void *node)
 {
@@ -27,14 +19,6 @@ void handovers_fini(struct sending *sending)
 		free(sending->lent[i].handover);
 	}
 	tdestroy(sending->handovers, forget_node);
-}
-
-static struct handover *find(struct sending *sending, const void *buffer)
-{
-	struct handover key = {.address = (uintptr_t)buffer};
-	struct handover **node = tfind(&key, &sending->handovers, by_address);
-
-	return node ? *node : NULL;
 }
 
 bool handover_returned(struct sending *sending, struct handover *handover)
@@ -63,7 +47,7 @@ static cs_error_t add(struct instance *instance, struct handover *handover)
 	handover->address =
 		(uintptr_t)(lent->region->base + arena_offset(&lent->region->arena, lent->block));
 	lent->handover = handover;
-	if (!tsearch(handover, &sending->handovers, by_address)) {
+	if (!tsearch(handover, &sending->handovers, address_compare)) {
 		send_memory_give(instance, handover->token);
 		return CS_ERR_NO_MEMORY;
 	}
@@ -116,12 +100,12 @@ cs_error_t coronet_cpg_zcb_alloc(cpg_handle_t handle, size_t size, void **buffer
 static bool give_up(struct instance *instance, const void *buffer)
 {
 	struct sending *sending = &instance->sending;
-	struct handover *handover = find(sending, buffer);
+	struct handover *handover = address_find(&sending->handovers, buffer);
 
 	if (!handover) {
 		return false;
 	}
-	tdelete(handover, &sending->handovers, by_address);
+	tdelete(handover, &sending->handovers, address_compare);
 	list_remove(&handover->link);
 	if (handover->on_way) {
 		handover->unwanted = true;
@@ -154,7 +138,7 @@ static cs_error_t hand_over(struct instance *instance, cpg_guarantee_t guarantee
 			    size_t size)
 {
 	struct sending *sending = &instance->sending;
-	struct handover *handover = find(sending, buffer);
+	struct handover *handover = address_find(&sending->handovers, buffer);
 	cs_error_t error;
 
 	if (!handover || handover->on_way || size == 0 || size > handover->size) {

@@ -10,7 +10,7 @@
 #include "ipc/memory.h"
 #include "lib/handover.h"
 
-#define COMMON_SIZE_BYTES SEND_MEMORY_COMMON_BYTES
+#define COMMON_SIZE_BYTES IPC_COMMON_REGION_BYTES
 /* Messages above this would leave too little of the common region for others. */
 #define COMMON_MESSAGE_MAX_BYTES (COMMON_SIZE_BYTES / 4)
 /* What the program writes itself, and may keep for ever, must not be all of it. */
@@ -19,7 +19,7 @@
 #define COMMON_HANDOVER_PIECE_BYTES (16u * 1024)
 #define EXTRA_SIZE_BYTES	    (8u * 1024 * 1024)
 /* All extra regions together: so much, or two of what the message needs. */
-#define EXTRA_TOTAL_BYTES (32u * 1024 * 1024)
+#define EXTRA_TOTAL_BYTES IPC_LARGE_REGIONS_BYTES
 #define IDLE_MS		  2000u
 
 static uint64_t now_ms(void)

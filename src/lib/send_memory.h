@@ -8,8 +8,6 @@
 #include "lib/arena.h"
 #include "lib/instance.h"
 
-#define SEND_MEMORY_COMMON_BYTES (4u * 1024 * 1024)
-
 struct send_region {
 	struct list link;
 	uint64_t region; /* the daemon's number */

@@ -32,7 +32,7 @@ cs_error_t sending_prepare(struct instance *instance)
 
 	pthread_mutex_lock(&instance->sending.lock);
 	if (list_empty(&instance->sending.regions)) {
-		error = send_memory_add(instance, SEND_MEMORY_COMMON_BYTES);
+		error = send_memory_add(instance, IPC_COMMON_REGION_BYTES);
 	}
 	pthread_mutex_unlock(&instance->sending.lock);
 	return error;
