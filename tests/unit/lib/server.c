@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "clients/clients.h"
 #include "tests/unit/lib/server_engine.h"
@@ -433,4 +438,18 @@ const char *server_dir(const struct server *server)
 pid_t server_pid(const struct server *server)
 {
 	return server->pid;
+}
+
+void server_stop_empty(struct server **server)
+{
+	struct server_state state = server_state(*server);
+
+	for (int i = 0; i < 500 && state.connected > 0; i++) {
+		poll(NULL, 0, 10);
+		state = server_state(*server);
+	}
+	assert_int_equal(state.slots_taken, 0);
+	assert_int_equal(state.extents_taken, 0);
+	assert_int_equal(state.regions, 0);
+	server_stop(server);
 }

@@ -65,6 +65,9 @@ struct server_state {
 struct server *server_start(const struct server_options *options);
 /* Ends it in order and checks that it exits with 0. NULL is accepted. */
 void server_stop(struct server **server);
+/* The same, and nothing may be left with it: no slot, no extent, no send memory. Those who died are
+ * waited for. */
+void server_stop_empty(struct server **server);
 /* Ends it with a signal; server_stop then only cleans up. */
 void server_kill(struct server *server, int signal);
 void server_command(struct server *server, enum server_op op, uint64_t a, uint64_t b);

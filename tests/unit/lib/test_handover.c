@@ -17,15 +17,6 @@
 #define MIB	    (1024u * 1024)
 #define BUFFERS_MAX 5000
 
-static void stop_server(struct server **server)
-{
-	struct server_state state = server_state(*server);
-
-	assert_int_equal(state.regions, 0);
-	assert_int_equal(state.slots_taken, 0);
-	server_stop(server);
-}
-
 static void *buffer_new(struct program *program, uint64_t n, size_t size)
 {
 	void *buffer = NULL;
@@ -68,7 +59,7 @@ static void handover__nothing_is_copied(void **state)
 	assert_int_equal(program_stats(&program).bytes_copied_sending, 0);
 	assert_int_equal(program_stats(&program).bytes_copied_delivering, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void handover__a_copy_is_counted(void **state)
@@ -83,7 +74,7 @@ static void handover__a_copy_is_counted(void **state)
 	assert_int_equal(program_stats(&program).bytes_sent, 5000);
 	program_wait_messages(&program, 1);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Many at once: each comes back exactly once, told in batches. */
@@ -122,7 +113,7 @@ static void handover__each_comes_back_once(void **state)
 	assert_int_equal(program.completions, 64 * 20);
 	program_wait_messages(&program, 64 * 20);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void handover__refuses_what_is_not_its_own(void **state)
@@ -166,7 +157,7 @@ static void handover__refuses_what_is_not_its_own(void **state)
 	assert_int_equal(program_stats(&program).messages_sent, 1);
 	program_close(&other);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Freed on its way: sent all the same, and nobody hears of it again. */
@@ -187,7 +178,7 @@ static void handover__freed_on_its_way(void **state)
 	}
 	assert_int_equal(program.completions, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void handover__polled_for(void **state)
@@ -213,7 +204,7 @@ static void handover__polled_for(void **state)
 	assert_int_equal(error, CS_OK);
 	assert_ptr_equal(out, buffer);
 	assert_int_equal(cpg_finalize(program.handle), CS_OK);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void alloc__ends_and_begins_again(void **state)
@@ -243,7 +234,7 @@ static void alloc__ends_and_begins_again(void **state)
 	}
 	assert_int_equal(coronet_cpg_zcb_alloc(program.handle, 1 * MIB, &out), CS_OK);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* --- being told when to send --- */
@@ -282,7 +273,7 @@ static void sendable__the_descriptor_says_so(void **state)
 		assert_int_equal(program.sendables, round);
 	}
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Whoever is never refused is never told. */
@@ -299,7 +290,7 @@ static void sendable__only_who_was_refused(void **state)
 	program_wait_messages(&program, 100);
 	assert_int_equal(program.sendables, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void model__is_checked(void **state)
@@ -333,7 +324,7 @@ static void model__is_checked(void **state)
 	assert_int_equal(coronet_cpg_stats_get(handle, NULL, 0), CS_ERR_INVALID_PARAM);
 	assert_int_equal(coronet_cpg_stats_get(0, stats, sizeof(stats)), CS_ERR_BAD_HANDLE);
 	assert_int_equal(cpg_finalize(handle), CS_OK);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 int main(void)

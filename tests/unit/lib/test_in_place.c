@@ -23,21 +23,6 @@
 
 static struct server_options small = {.slots = SLOTS, .inline_max_bytes = 256};
 
-static void stop_server(struct server **server)
-{
-	struct server_state state;
-
-	/* Those who died are noticed a moment later. */
-	for (int i = 0; i < 500 && server_state(*server).connected > 0; i++) {
-		poll(NULL, 0, 10);
-	}
-	state = server_state(*server);
-	assert_int_equal(state.slots_taken, 0);
-	assert_int_equal(state.extents_taken, 0);
-	assert_int_equal(state.regions, 0);
-	server_stop(server);
-}
-
 static size_t expected_size;
 
 static void check_in_order(struct program *program)
@@ -71,7 +56,7 @@ static void in_place__nothing_is_copied(void **state)
 		assert_int_equal(program_stats(&program).bytes_copied_delivering, 0);
 		assert_int_equal(server_state(server).spilled, 0);
 		program_close(&program);
-		stop_server(&server);
+		server_stop_empty(&server);
 	}
 }
 
@@ -86,7 +71,7 @@ static void in_place__stock_handles_copy_once(void **state)
 	program_wait_messages(&program, 10);
 	assert_int_equal(program_stats(&program).bytes_copied_delivering, 10 * 4000);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void in_place__a_batch_larger_than_the_grants(void **state)
@@ -103,7 +88,7 @@ static void in_place__a_batch_larger_than_the_grants(void **state)
 	assert_int_equal(program_stats(&program).bytes_copied_delivering, 0);
 	assert_int_equal(server_state(server).spilled, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void write_into(struct program *program)
@@ -130,7 +115,7 @@ static void in_place__writing_is_a_fault(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* --- holds --- */
@@ -194,7 +179,7 @@ static void hold__does_not_change_and_stops_nobody(void **state)
 	check_held(&program);
 	release_all(&program);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* An eighth of the slots can be held; what is beyond is copied, and nothing is lost. */
@@ -215,7 +200,7 @@ static void hold__beyond_the_grant_is_copied(void **state)
 	check_held(&program);
 	release_all(&program);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* The grants come back: what follows a release is not copied. */
@@ -234,7 +219,7 @@ static void hold__released_memory_is_granted_again(void **state)
 	}
 	assert_int_equal(program_stats(&program).bytes_copied_delivering, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Extents of 160 MiB: 20 can be held by one program. */
@@ -254,7 +239,7 @@ static void hold__large_ones_leave_room_for_the_ring(void **state)
 	check_held(&program);
 	release_all(&program);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* It holds everything that it sends itself, and can go on sending. */
@@ -275,7 +260,7 @@ static void hold__leaves_a_sender_its_memory(void **state)
 		check_held(&program);
 		release_all(&program);
 		program_close(&program);
-		stop_server(&server);
+		server_stop_empty(&server);
 	}
 }
 
@@ -296,7 +281,7 @@ static void hold__of_a_program_that_dies(void **state)
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void hold__ends_with_the_handle(void **state)
@@ -309,7 +294,7 @@ static void hold__ends_with_the_handle(void **state)
 	server_command(server, SERVER_REMOTE, 10, 4000);
 	program_wait_messages(&program, 10);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void hold__empty_and_small_ones(void **state)
@@ -327,7 +312,7 @@ static void hold__empty_and_small_ones(void **state)
 		check_held(&program);
 		release_all(&program);
 		program_close(&program);
-		stop_server(&server);
+		server_stop_empty(&server);
 	}
 }
 
@@ -360,7 +345,7 @@ static void hold__refuses_what_is_not_delivered(void **state)
 	server_command(server, SERVER_REMOTE, 1, 4000);
 	program_wait_messages(&stock, 1);
 	program_close(&stock);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* A slow reader's messages are moved away from the ring's memory; it finds them, in place or not. */
@@ -378,7 +363,7 @@ static void in_place__moved_before_it_was_read(void **state)
 	assert_true(server_state(server).spilled >= 5);
 	program_wait_messages(&program, 20);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Moved while the callback of an earlier one runs: that one stays where it is. */
@@ -404,7 +389,7 @@ static void in_place__stays_while_its_callback_runs(void **state)
 	program_wait_messages(&program, 20);
 	assert_true(server_state(server).spilled > 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 int main(void)

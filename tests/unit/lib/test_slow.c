@@ -22,16 +22,6 @@
 #define MIB   (1024u * 1024)
 #define SLOTS 256u
 
-static void stop_server(struct server **server)
-{
-	struct server_state state = server_state(*server);
-
-	assert_int_equal(state.slots_taken, 0);
-	assert_int_equal(state.extents_taken, 0);
-	assert_int_equal(state.regions, 0);
-	server_stop(server);
-}
-
 static void wait_for_room(struct server *server)
 {
 	for (int i = 0; i < 2000 && server_state(server).waiting > 0; i++) {
@@ -69,7 +59,7 @@ static void slots__a_sleeper_keeps_few(void **state)
 	assert_int_equal(program.bytes, 2200 * 4000);
 	assert_int_equal(server_state(server).disconnected, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* The same for one that reads: it is waited for, and nothing is copied. */
@@ -86,7 +76,7 @@ static void slots__a_reader_is_waited_for(void **state)
 	assert_true(program_last_is(&program, 1999, 4000));
 	assert_int_equal(server_state(server).spilled, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static uint64_t expected;
@@ -118,7 +108,7 @@ static void slots__order_is_kept(void **state)
 	}
 	program_wait_messages(&program, 500);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static size_t expected_size;
@@ -152,7 +142,7 @@ static void extents__the_ring_goes_on(void **state)
 	assert_true(server_state(server).spilled >= 12);
 	program_wait_messages(&program, 20);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void extents__a_reader_costs_no_copy(void **state)
@@ -168,7 +158,7 @@ static void extents__a_reader_costs_no_copy(void **state)
 	}
 	assert_int_equal(server_state(server).spilled, 0);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* The first message stands in the ring when it has to move; it is read from its new place. */
@@ -190,7 +180,7 @@ static void extents__moved_while_in_the_ring(void **state)
 		program_wait_messages(&program, 3 * round + 3);
 	}
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static void check_order_10000(struct program *program)
@@ -233,7 +223,7 @@ static void limit__the_sleeper_is_disconnected(void **state)
 	program_send(&other, 1, 10);
 	program_wait_messages(&other, other.messages + 1);
 	program_close(&other);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 static uint32_t counted_pid;
@@ -295,7 +285,7 @@ static void limit__what_the_sleeper_sent_is_delivered(void **state)
 	close(ready[0]);
 	close(ready[1]);
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* Small events count as well: 1 MiB of queue is a few thousand of them. */
@@ -315,7 +305,7 @@ static void limit__counts_small_events(void **state)
 	assert_true(sleeper.messages > 1000);
 	assert_int_equal(cpg_finalize(sleeper.handle), CS_ERR_LIBRARY);
 	free(sleeper.last);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* A member that stands still keeps at most half of a sender's memory: the sender goes on. */
@@ -353,7 +343,7 @@ static void send_memory__the_sender_goes_on(void **state)
 	close(ready[1]);
 	program_close(&sender);
 	poll(NULL, 0, 50);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 /* A reader that wakes up late gets everything, from memory copied out long ago. */
@@ -375,7 +365,7 @@ static void spill__read_late(void **state)
 		assert_true(program_last_is(&program, (uint64_t)before + 299, 50000));
 	}
 	program_close(&program);
-	stop_server(&server);
+	server_stop_empty(&server);
 }
 
 int main(void)

@@ -1070,6 +1070,16 @@ bool cluster_delivered(const struct cluster *cluster, uint32_t node, uint32_t me
 	return cluster->nodes[node].seen[message];
 }
 
+bool cluster_delivered_by_all(const struct cluster *cluster, uint32_t nodes, uint32_t message)
+{
+	for (uint32_t i = 0; i < nodes; i++) {
+		if (!cluster_delivered(cluster, i, message)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void cluster_inject(struct cluster *cluster, uint32_t from, uint32_t to, const uint8_t *bytes,
 		    size_t size)
 {

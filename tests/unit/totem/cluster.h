@@ -100,6 +100,8 @@ struct totem_status cluster_status(const struct cluster *cluster, uint32_t node)
 const struct cluster_event *cluster_log(const struct cluster *cluster, uint32_t node,
 					uint32_t *count);
 bool cluster_delivered(const struct cluster *cluster, uint32_t node, uint32_t message);
+/* By each of the first `nodes`. */
+bool cluster_delivered_by_all(const struct cluster *cluster, uint32_t nodes, uint32_t message);
 /* Hands the ring a control message as if it came from there. */
 void cluster_inject(struct cluster *cluster, uint32_t from, uint32_t to, const uint8_t *bytes,
 		    size_t size);

@@ -10,16 +10,6 @@
 #include "cluster.h"
 #include "wire/control.h"
 
-static bool delivered_by_all(struct cluster *cluster, uint32_t nodes, uint32_t message)
-{
-	for (uint32_t i = 0; i < nodes; i++) {
-		if (!cluster_delivered(cluster, i, message)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static void totem_step__one_node_forms_a_ring_and_rests(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(1, 1);
@@ -118,26 +108,6 @@ static void totem_step__messages_of_one_sender_keep_their_order(void **state)
 	cluster_free(&cluster);
 }
 
-static void totem_step__safe_waits_until_all_have_it(void **state)
-{
-	struct cluster *cluster = cluster_new_formed(3, 4);
-	uint32_t safe;
-	uint32_t behind;
-
-	(void)state;
-	/* Node 2 hears of it 30 ms later than the token. */
-	cluster_slow_bulk(cluster, 0, 2, 30000);
-	safe = cluster_submit(cluster, 0, FRAME_SAFE, 0);
-	behind = cluster_submit(cluster, 0, FRAME_AGREED, 0);
-	cluster_run_ms(cluster, 4);
-	assert_false(cluster_delivered(cluster, 0, safe));
-	assert_false(cluster_delivered(cluster, 1, safe));
-	assert_false(cluster_delivered(cluster, 0, behind));
-	assert_true(cluster_run_until(cluster, cluster_settled, 1000));
-	assert_true(delivered_by_all(cluster, 3, safe) && delivered_by_all(cluster, 3, behind));
-	cluster_free(&cluster);
-}
-
 static void totem_step__agreed_does_not_wait_for_others(void **state)
 {
 	struct cluster *cluster = cluster_new_formed(3, 4);
@@ -233,7 +203,8 @@ static void totem_step__pending_pull_is_not_requested(void **state)
 	cluster_run_ms(cluster, 150);
 	assert_false(cluster_delivered(cluster, 1, large) || cluster_delivered(cluster, 1, small));
 	assert_true(cluster_run_until(cluster, cluster_settled, 1000));
-	assert_true(delivered_by_all(cluster, 3, large) && delivered_by_all(cluster, 3, small));
+	assert_true(cluster_delivered_by_all(cluster, 3, large) &&
+		    cluster_delivered_by_all(cluster, 3, small));
 	assert_int_equal(cluster_status(cluster, 1).requested, 0);
 	cluster_free(&cluster);
 }
@@ -247,7 +218,7 @@ static void totem_step__failed_pull_is_requested_at_once(void **state)
 	cluster_fail_pulls(cluster, 2, 2);
 	large = cluster_submit(cluster, 0, FRAME_SAFE, 500);
 	assert_true(cluster_run_until(cluster, cluster_settled, 20));
-	assert_true(delivered_by_all(cluster, 3, large));
+	assert_true(cluster_delivered_by_all(cluster, 3, large));
 	assert_int_equal(cluster_status(cluster, 2).requested, 2);
 	cluster_free(&cluster);
 }
@@ -270,7 +241,7 @@ static void totem_step__slow_pull_with_progress_is_not_failed(void **state)
 		large = cluster_submit(cluster, 0, FRAME_AGREED, 500000);
 	}
 	assert_true(cluster_run_until(cluster, cluster_settled, 10000));
-	assert_true(delivered_by_all(cluster, 3, large));
+	assert_true(cluster_delivered_by_all(cluster, 3, large));
 	assert_int_equal(cluster_status(cluster, 0).configurations, 1);
 	cluster_free(&cluster);
 }
@@ -294,14 +265,14 @@ static void totem_step__idle_ring_rests_and_wakes(void **state)
 	message = cluster_submit(cluster, 2, FRAME_AGREED, 0);
 	assert_false(totem_resting(cluster_totem(cluster, 2)));
 	cluster_run_ms(cluster, 1);
-	assert_true(delivered_by_all(cluster, 3, message));
+	assert_true(cluster_delivered_by_all(cluster, 3, message));
 	cluster_run_ms(cluster, 300);
 	assert_true(totem_resting(cluster_totem(cluster, 2)));
 	/* It rests with who sent last, who needs nobody to wake it. */
 	wakes = cluster_control_count(cluster, CONTROL_WAKE);
 	message = cluster_submit(cluster, 2, FRAME_AGREED, 0);
 	cluster_run_ms(cluster, 1);
-	assert_true(delivered_by_all(cluster, 3, message));
+	assert_true(cluster_delivered_by_all(cluster, 3, message));
 	assert_int_equal(cluster_control_count(cluster, CONTROL_WAKE), wakes);
 	cluster_free(&cluster);
 }
@@ -335,7 +306,7 @@ static void totem_step__token_stays_with_the_only_sender(void **state)
 	for (uint32_t i = 0; i < 10; i++) {
 		message = cluster_submit(cluster, 2 - i % 2, FRAME_AGREED, 0);
 		cluster_run_ms(cluster, 1);
-		assert_true(delivered_by_all(cluster, 3, message));
+		assert_true(cluster_delivered_by_all(cluster, 3, message));
 	}
 	cluster_free(&cluster);
 }
@@ -385,7 +356,7 @@ static void totem_step__lost_wake_costs_a_hold_only(void **state)
 	cluster_lose_control(cluster, 2, 0, 1);
 	message = cluster_submit(cluster, 2, FRAME_AGREED, 0);
 	cluster_run_ms(cluster, 65);
-	assert_true(delivered_by_all(cluster, 3, message));
+	assert_true(cluster_delivered_by_all(cluster, 3, message));
 	cluster_free(&cluster);
 }
 
@@ -544,7 +515,6 @@ int main(void)
 		cmocka_unit_test(totem_step__backlog_full_is_visible),
 		cmocka_unit_test(totem_step__three_nodes_deliver_the_same_order),
 		cmocka_unit_test(totem_step__messages_of_one_sender_keep_their_order),
-		cmocka_unit_test(totem_step__safe_waits_until_all_have_it),
 		cmocka_unit_test(totem_step__agreed_does_not_wait_for_others),
 		cmocka_unit_test(totem_step__unordered_overtakes_a_gap_once),
 		cmocka_unit_test(totem_step__lost_frames_are_requested_and_resent),

@@ -12,16 +12,6 @@
 #include "cluster.h"
 #include "wire/control.h"
 
-static bool delivered_by_all(struct cluster *cluster, uint32_t nodes, uint32_t message)
-{
-	for (uint32_t i = 0; i < nodes; i++) {
-		if (!cluster_delivered(cluster, i, message)) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* The token rests with node 0, and nothing is under way. */
 static struct cluster *resting_ring(uint32_t nodes, uint64_t seed)
 {
@@ -42,7 +32,7 @@ static void safe__costs_a_frame_and_its_answers(void **state)
 	(void)state;
 	/* A message takes 20 to 120 us here. */
 	cluster_run_us(cluster, 240);
-	assert_true(delivered_by_all(cluster, 5, message));
+	assert_true(cluster_delivered_by_all(cluster, 5, message));
 	assert_int_equal(cluster_control_count(cluster, CONTROL_TOKEN), tokens);
 	assert_int_equal(cluster_control_count(cluster, CONTROL_ACK), 5 * 4);
 	/* And its memory is free, here and there. */
@@ -66,7 +56,8 @@ static void safe__waits_for_the_last_member(void **state)
 	assert_false(cluster_delivered(cluster, 0, behind));
 	/* The late frame, and the answer to it. */
 	cluster_run_us(cluster, 1250);
-	assert_true(delivered_by_all(cluster, 3, safe) && delivered_by_all(cluster, 3, behind));
+	assert_true(cluster_delivered_by_all(cluster, 3, safe) &&
+		    cluster_delivered_by_all(cluster, 3, behind));
 	cluster_free(&cluster);
 }
 
@@ -97,7 +88,7 @@ static void safe__many_at_once_share_acks(void **state)
 		cluster_run_us(cluster, 10);
 	}
 	assert_true(cluster_run_until(cluster, cluster_settled, 100));
-	assert_true(delivered_by_all(cluster, 3, last));
+	assert_true(cluster_delivered_by_all(cluster, 3, last));
 	/* 4 ms, 40 us or more for an answer, three members with two others. */
 	assert_in_range(cluster_control_count(cluster, CONTROL_ACK), 6 * 10, 6 * 100);
 	cluster_free(&cluster);
@@ -113,7 +104,7 @@ static void stay__goes_on_with_safe_frames(void **state)
 	for (uint32_t i = 0; i < 30; i++) {
 		message = cluster_submit(cluster, 0, i % 3 ? FRAME_SAFE : FRAME_AGREED, 0);
 		cluster_run_us(cluster, 500);
-		assert_true(delivered_by_all(cluster, 3, message));
+		assert_true(cluster_delivered_by_all(cluster, 3, message));
 	}
 	assert_int_equal(cluster_control_count(cluster, CONTROL_TOKEN), tokens);
 	cluster_free(&cluster);
@@ -137,7 +128,8 @@ static void safe__lost_acks_cost_a_moment(void **state)
 	/* More of them do not prolong the stay. */
 	message = cluster_submit(cluster, 0, FRAME_SAFE, 0);
 	cluster_run_us(cluster, 2500);
-	assert_true(delivered_by_all(cluster, 3, first) && delivered_by_all(cluster, 3, message));
+	assert_true(cluster_delivered_by_all(cluster, 3, first) &&
+		    cluster_delivered_by_all(cluster, 3, message));
 	cluster_free(&cluster);
 }
 
@@ -157,7 +149,8 @@ static void safe__a_later_ack_makes_good(void **state)
 	assert_true(cluster_delivered(cluster, 1, first) && cluster_delivered(cluster, 2, first));
 	message = cluster_submit(cluster, 0, FRAME_SAFE, 0);
 	cluster_run_us(cluster, 400);
-	assert_true(delivered_by_all(cluster, 3, first) && delivered_by_all(cluster, 3, message));
+	assert_true(cluster_delivered_by_all(cluster, 3, first) &&
+		    cluster_delivered_by_all(cluster, 3, message));
 	assert_int_equal(cluster_control_count(cluster, CONTROL_TOKEN), tokens);
 	cluster_free(&cluster);
 }
