@@ -4,6 +4,7 @@
 #define CORONET_LIB_ADDRESS_H
 
 #include <search.h>
+#include <stddef.h>
 #include <stdint.h>
 
 static inline int address_compare(const void *a, const void *b)
