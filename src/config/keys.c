@@ -226,7 +226,7 @@ static const struct config_key uidgid_keys[] = {
 	{.name = "uid", .type = KEY_UID}, {.name = "gid", .type = KEY_GID}, {0}};
 
 static const struct config_key system_keys[] = {
-	WORD("sched_rr", CONFIG(sched_rr), yes_no, 1),
+	WORD("sched_rr", CONFIG(sched_rr), yes_no, 0),
 	TEXT("priority", CONFIG(priority), 16, "0"),
 	TEXT("state_dir", CONFIG(state_dir), 500, NULL),
 	HARMLESS("qb_ipc_type", "clients have memory and sockets of Coronet's own kind"),

@@ -177,12 +177,25 @@ static void lock_memory(void)
 	}
 }
 
+/* Whoever wakes it goes on until it sleeps or its time is over, so that the daemon finds many messages at once (docs/decisions.md,
+ * D16). */
+static void run_in_batches(const struct config *config)
+{
+	struct sched_param none = {.sched_priority = 0};
+
+	if (sched_setscheduler(0, SCHED_BATCH, &none)) {
+		log_say(LOG_PART_MAIN, LOG_INFO, "cannot be scheduled in batches: %s",
+			strerror(errno));
+	}
+	set_nice(nice_value(config));
+}
+
 void process_raise_priority(const struct config *config)
 {
 	struct sched_param highest = {.sched_priority = sched_get_priority_max(SCHED_RR)};
 
 	if (!config->sched_rr) {
-		set_nice(nice_value(config));
+		run_in_batches(config);
 	} else if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &highest)) {
 		log_say(LOG_PART_MAIN, LOG_INFO,
 			"runs without real-time priority: %s. On a busy host a slow daemon may be taken "

@@ -14,7 +14,7 @@ int process_tell_parent(int exit_code);
 /* Tells systemd (sd_notify(3)), if it wants to know: "READY=1". */
 void process_notify(const char *text);
 
-/* As many descriptors and as much locked memory as the process may have; real-time priority and memory locked as far as that is
+/* As many descriptors and as much locked memory as the process may have; the configured priority and memory locked as far as that is
  * permitted. Says in the log what was not. */
 void process_raise_limits(void);
 void process_raise_priority(const struct config *config);

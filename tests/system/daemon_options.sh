@@ -119,6 +119,9 @@ second_daemon() {
 	run 15 "$coronetd" -f -c "$conf" --node a --run-dir "$work/other"
 	says "is node 1 of cluster \"options-$$\" already"
 	[ "$(cat "$work/run/coronetd.pid")" = "$first" ] || fail "coronetd.pid does not name $first"
+	# With sched_rr: no it is a batch process (ps(1): B).
+	class=$(ps -o cls= -p "$first" | tr -d ' ')
+	[ "$class" = B ] || fail "scheduling class $class instead of B"
 	kill "$first"
 	wait "$first" || fail "SIGTERM: exit status $?"
 	nothing_left "$work/run"

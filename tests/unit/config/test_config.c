@@ -22,7 +22,7 @@ static void config_parse__fills_defaults(void **state)
 	assert_int_equal(config->totem.fail_recv_const, 2500);
 	assert_int_equal(config->totem.seqno_unchanged_const, 30);
 	assert_int_equal(config->totem.miss_count_const, 5);
-	assert_int_equal(config->sched_rr, 1);
+	assert_int_equal(config->sched_rr, 0);
 	assert_int_equal(config->logging.all.to_stderr, 1);
 	assert_int_equal(config->logging.all.to_logfile, 0);
 	assert_int_equal(config->logging.all.syslog_priority, LOG_INFO);
