@@ -97,9 +97,17 @@ static void settle(void *ctx)
 	pauses_expect(&daemon->pauses, loop_now_ms(daemon->loop), deadline_ms);
 }
 
+/* Several turns for one round of the clients, who are then woken once for all that came. */
+#define TURNS_MAX 8
+
 static void turn(struct daemon *daemon)
 {
-	if (engine_turn(daemon->engine, loop_now_ms(daemon->loop))) {
+	bool more = true;
+
+	for (int i = 0; i < TURNS_MAX && more; i++) {
+		more = engine_turn(daemon->engine, loop_now_ms(daemon->loop));
+	}
+	if (more) {
 		loop_wake_at(daemon->loop, 0);
 	}
 }

@@ -280,7 +280,7 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 	engine_pull_pump(engine);
 	engine_pack_pump(engine);
 	leave_when_done(engine);
-	return count == EVENTS_PER_TURN;
+	return count > 0;
 }
 
 void engine_start(struct engine *engine, uint64_t now_ms)

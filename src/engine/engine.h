@@ -102,7 +102,7 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 void engine_free(struct engine **engine);
 
 /* Poll this descriptor, and call engine_turn when it is readable or the deadline has passed; a turn
- * is bounded. Returns true when there is more to do at once. */
+ * is bounded. Returns true when there may be more to do at once. */
 int engine_fd(const struct engine *engine);
 uint64_t engine_next_deadline_ms(const struct engine *engine);
 bool engine_turn(struct engine *engine, uint64_t now_ms);

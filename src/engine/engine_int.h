@@ -18,7 +18,7 @@
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
 #define MISMATCHES_KEPT	  8
 #define MISMATCHES_MAX	  3 /* then reading the payload is no progress any more */
-#define READS_MAX	  8 /* READs under way at a time */
+#define READS_MAX	  32 /* READs under way at a time */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
 #define CONTROL_SLOTS	  32u	/* own slots kept for joins and leaves */

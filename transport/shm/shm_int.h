@@ -29,7 +29,7 @@
 /* What one poll copies at most: about 100 microseconds each, which is how long a token can wait
  * behind bulk. */
 #define SHM_FRAME_BUDGET_BYTES (512u * 1024)
-#define SHM_READ_BUDGET_BYTES  (512u * 1024)
+#define SHM_READ_BUDGET_BYTES  (2048u * 1024)
 
 /* One per daemon, read by all its peers. */
 struct shm_board {
