@@ -169,7 +169,7 @@ static bool idle(const struct client *client)
 {
 	return !client->doom && !client->hung_up && !client->stalled && !client->unread &&
 	       !client->asked && list_empty(&client->queue) && list_empty(&client->in_ring) &&
-	       list_empty(&client->kept);
+	       list_empty(&client->kept) && !client->wake;
 }
 
 static bool drained(struct client *client)
@@ -234,6 +234,9 @@ static bool arm(struct clients *clients)
 
 		if (client->state == CLIENT_OPEN) {
 			more = client_events_arm(client, urgent) || more;
+		}
+		if (client->wake) {
+			client_wake(client);
 		}
 		if (client->in_place && (urgent || clients->hungry > 0)) {
 			more = client_kept_arm(client) || more;

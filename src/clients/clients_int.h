@@ -128,6 +128,7 @@ struct client {
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
+	bool wake;	  /* it has got something to read in this turn */
 	bool side_full;	  /* an announcement waits for room in the side socket */
 	bool signal_full; /* a byte waits for room in the event socket */
 	struct list chunks;
@@ -231,8 +232,10 @@ void client_event_queue(struct client *client, struct event *event);
 void client_events_close(struct client *client);
 
 /* ring.c */
-/* Sees what was read, writes what fits, wakes the program. */
+/* Sees what was read, writes what fits. */
 void client_events_pump(struct client *client);
+/* Once a turn, for all that was written: a program that wakes at the first of many messages takes the processor from us and reads one. */
+void client_wake(struct client *client);
 /* Lets go of everything that was read when ipc_events_look was called last. */
 void client_take_back(struct client *client);
 /* Decides when the client has to ring a bell. True when that point has passed already. */

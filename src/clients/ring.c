@@ -165,10 +165,11 @@ static void event_ready(void *arg, short revents)
 	signal_program(client);
 }
 
-static void wake_program(struct client *client)
+void client_wake(struct client *client)
 {
 	struct ipc_line *signalled = &ipc_indexes(client->shared.base)->events_signalled;
 
+	client->wake = false;
 	if (!ipc_load_ordered(signalled) && !ipc_exchange(signalled, 1)) {
 		signal_program(client);
 	}
@@ -191,9 +192,7 @@ static void push_queue(struct client *client)
 		}
 		pushed(client, event);
 	}
-	if (wake) {
-		wake_program(client);
-	}
+	client->wake = client->wake || wake;
 }
 
 void client_take_back(struct client *client)
@@ -229,7 +228,7 @@ void client_events_pump(struct client *client)
 	client_kept_look(client);
 	push_queue(client);
 	if (!list_empty(&client->in_ring) || !list_empty(&client->queue) ||
-	    !list_empty(&client->kept)) {
+	    !list_empty(&client->kept) || client->wake) {
 		client_activate(client);
 	} else {
 		client->pace.lagging = false;
