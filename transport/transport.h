@@ -53,6 +53,13 @@ struct transport_seg {
 	uint64_t offset;
 };
 
+/* A peer's region as this process sees it; the caller's, and independent of the link's life. */
+struct transport_map {
+	const uint8_t *base; /* read-only; unmapped with munmap(2) */
+	size_t size_bytes;
+	int fd; /* a descriptor of our own of the same memory, opened for reading only */
+};
+
 struct transport_peer {
 	uint32_t node;
 	struct sockaddr_storage addr; /* unused by shm */
@@ -75,7 +82,9 @@ struct transport_config {
 };
 
 enum transport_event_kind {
-	TRANSPORT_PEER_UP, /* both channels work; incarnation is the peer's */
+	/* both channels work; incarnation is the peer's; cookie names this life of the link, at
+	 * both ends, where regions can be mapped */
+	TRANSPORT_PEER_UP,
 	/* control channel lost; gone = the peer's process certainly ended (dial refused) */
 	TRANSPORT_PEER_DOWN,
 	TRANSPORT_BULK_DOWN, /* bulk channel lost, redial under way; for statistics only */
@@ -178,6 +187,13 @@ struct transport_ops {
 	 * with an error and may break the bulk channel for a moment, never the control channel. */
 	int (*read)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie);
+
+	/* Whether peers' regions can be mapped: all of them are on this host. Constant. */
+	bool (*maps)(const struct transport *t);
+	/* Maps the peer's region `key`, which it allowed to be READ. -ENOTCONN, -EACCES (no such region
+	 * now), -EAGAIN (its announcement is still to come), -EOPNOTSUPP, or what open(2), mmap(2) said.
+	 */
+	int (*map)(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out);
 
 	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the
 	 * transport's life. */

@@ -336,9 +336,7 @@ void clients_free(struct clients **clients_ptr)
 		client_close(client);
 	}
 	for (uint32_t i = 0; i < TRANSPORT_REGIONS_MAX; i++) {
-		if (clients->regions[i]) {
-			clients->regions[i]->clients = NULL;
-		}
+		clients_forget_region(clients, i);
 	}
 	bury(clients);
 	free(clients->run_dir);

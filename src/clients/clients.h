@@ -75,6 +75,9 @@ void clients_confchg(struct clients *clients, const struct engine_confchg *confc
 void clients_totem(struct clients *clients, uint32_t client, struct ringid ring,
 		   const struct nodeset *members);
 void clients_sent(struct clients *clients, uint32_t client, uint64_t cookie);
+int clients_foreign(struct clients *clients, const struct engine_foreign *foreign,
+		    uint32_t *region);
+void clients_foreign_gone(struct clients *clients, uint32_t region);
 
 struct clients_stats {
 	uint32_t connected;		 /* programs now */

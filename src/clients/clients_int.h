@@ -20,9 +20,12 @@ enum client_state {
 	CLIENT_CLOSED, /* waits for its memory to be freed */
 };
 
-/* Send memory. It outlives its client until the last message in it is released. */
+/* Send memory. It outlives its client until the last message in it is released. Or that of a client of
+ * another node, on this host, which is only shown to ours. */
 struct region {
 	struct list link;	 /* in its client's, or on its own */
+	bool foreign;		 /* of another node: memory and shown_fd are the engine's */
+	uint64_t mark;		 /* foreign: of every opening of it (store/mark.h) */
 	struct clients *clients; /* NULL when they are gone */
 	struct client *client;	 /* NULL when it is gone */
 	uint32_t id;		 /* the engine's number */
@@ -157,6 +160,7 @@ struct clients {
 	uint32_t pinned_slots;	      /* slots that clients keep */
 	uint64_t pinned_extent_bytes; /* extents likewise */
 	uint64_t pinned_send_bytes;   /* send memory likewise */
+	uint64_t pinned_peer_bytes;   /* other nodes' likewise */
 	struct granted granted;	      /* of them what clients may pin */
 	uint32_t hungry;	      /* clients that say they wait for send memory */
 	uint32_t wanting;	      /* clients that wait to be told of progress */
@@ -218,6 +222,8 @@ void client_region_free(struct client *client, const struct ipc_request *request
 struct region *client_region(const struct client *client, uint64_t serial);
 /* The client is going: its regions stay until the ring has let go of them. */
 void client_regions_close(struct client *client);
+/* The clients end before the engine, which frees what it needs longer. */
+void clients_forget_region(struct clients *clients, uint32_t id);
 /* Tells the client of memory that events will name, if it was not told before. 0; -EAGAIN: when the
  * side socket has room; -ETOOMANYREFS: later; else it cannot be told. */
 int client_announce_chunk(struct client *client, struct chunk *chunk);

@@ -6,6 +6,7 @@
  *           eighth for clients that lag (pace.c)
  * extents   half
  * send      half of each region, or for large messages half of what a client may have
+ * peers'    likewise, and never for long: their senders are not ours to ask how urgent it is
  *
  * Bodies that several clients keep, or one keeps for several messages, count once. Beyond the share
  * small payloads are copied at once, large ones after a while (relieve.c). */
@@ -60,6 +61,7 @@ bool client_may_hold(const struct client *client, const struct body *body)
 	case BODY_EXTENT:
 		return clients->pinned_extent_bytes + body->size <= extents_max(clients);
 	case BODY_SEND:
+	case BODY_PEER:
 		region = clients->regions[body->region];
 		return region->pinned_bytes + body->size <= clients_region_max(clients, region);
 	}
@@ -70,7 +72,11 @@ static void count_region(struct clients *clients, struct region *region, uint64_
 {
 	bool before = region_pressed(clients, region);
 
-	clients->pinned_send_bytes += bytes;
+	if (region->foreign) {
+		clients->pinned_peer_bytes += bytes;
+	} else {
+		clients->pinned_send_bytes += bytes;
+	}
 	region->pinned_bytes += bytes;
 	clients->pressed_regions += region_pressed(clients, region);
 	clients->pressed_regions -= before;
@@ -88,6 +94,7 @@ static void count(struct clients *clients, const struct body *body, bool more)
 		clients->pinned_extent_bytes += bytes;
 		return;
 	case BODY_SEND:
+	case BODY_PEER:
 		count_region(clients, clients->regions[body->region], bytes);
 		return;
 	}
@@ -158,6 +165,8 @@ bool clients_pressed_by(const struct clients *clients, const struct body *body)
 		return extents_pressed(clients);
 	case BODY_SEND:
 		return send_pressed(clients, clients->regions[body->region]);
+	case BODY_PEER:
+		return true;
 	}
 	return false;
 }
@@ -165,7 +174,7 @@ bool clients_pressed_by(const struct clients *clients, const struct body *body)
 bool clients_pressed(const struct clients *clients)
 {
 	return slots_pressed(clients) || extents_pressed(clients) || clients->pressed_regions > 0 ||
-	       clients->hungry > 0;
+	       clients->hungry > 0 || clients->pinned_peer_bytes > 0;
 }
 
 bool clients_short(const struct clients *clients)

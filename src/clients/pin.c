@@ -7,6 +7,7 @@
  * extents   likewise
  * send      half of what may be kept of a region at all (hold.c); of all large regions of one
  *           sender 16 MiB, half of what its library works with
+ * peers'    a quarter of each region, at most 8 MiB: every node may grant as much
  *
  * What has no pin is copied by the program's own library. */
 #include "clients/keep.h"
@@ -14,6 +15,8 @@
 #define PINS_SHARE	 4
 #define CLIENT_SHARE	 2
 #define LARGE_PINS_BYTES (IPC_LARGE_REGIONS_BYTES / 2)
+#define PEER_SHARE	 4
+#define PEER_PINS_BYTES	 (8u * 1024 * 1024)
 
 static bool fits(uint64_t pinned, uint64_t more, uint64_t max)
 {
@@ -47,6 +50,13 @@ static bool fits_sender(const struct clients *clients, const struct region *regi
 		       : fits(region->granted_bytes, size, clients_region_max(clients, region) / 2);
 }
 
+static bool fits_peer(const struct region *region, uint64_t size)
+{
+	uint64_t share = region->memory.size / PEER_SHARE;
+
+	return fits(region->granted_bytes, size, share < PEER_PINS_BYTES ? share : PEER_PINS_BYTES);
+}
+
 /* A body that somebody may pin already costs nothing more. */
 static bool affordable_to_all(const struct clients *clients, const struct body *body)
 {
@@ -63,6 +73,8 @@ static bool affordable_to_all(const struct clients *clients, const struct body *
 			    slab->extent_bytes / PINS_SHARE);
 	case BODY_SEND:
 		return fits_sender(clients, clients->regions[body->region], body->size);
+	case BODY_PEER:
+		return fits_peer(clients->regions[body->region], body->size);
 	}
 	return false;
 }
@@ -90,7 +102,7 @@ static void count(struct granted *granted, const struct body *body, uint64_t byt
 
 static void count_once(struct clients *clients, const struct body *body, bool more)
 {
-	if (body->home == BODY_SEND) {
+	if (body->home == BODY_SEND || body->home == BODY_PEER) {
 		clients->regions[body->region]->granted_bytes += more ? body->size : 0 - body->size;
 	} else {
 		count(&clients->granted, body, body->size, more);

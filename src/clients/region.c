@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "store/mark.h"
+
 #define REGIONS_PER_CLIENT 64u
 
 struct region *client_region(const struct client *client, uint64_t serial)
@@ -143,6 +145,59 @@ static int region_new(struct client *client, uint64_t size, struct region **out)
 	return 0;
 }
 
+int clients_foreign(struct clients *clients, const struct engine_foreign *foreign, uint32_t *out)
+{
+	struct region *region;
+
+	if (!clients) {
+		return -ENOENT;
+	}
+	region = calloc(1, sizeof(*region));
+	if (!region) {
+		return -ENOMEM;
+	}
+	list_init(&region->link);
+	region->id = free_id(clients);
+	if (region->id == 0) {
+		free(region);
+		return -ENOSPC;
+	}
+	region->clients = clients;
+	region->foreign = true;
+	region->mark = foreign->mark;
+	region->memory = (struct ipc_memory){.base = (void *)(uintptr_t)foreign->map.base,
+					     .size = foreign->map.size_bytes,
+					     .fd = -1};
+	region->shown_fd = foreign->map.fd;
+	region->serial = ++clients->region_serial;
+	clients->regions[region->id] = region;
+	*out = region->id;
+	return 0;
+}
+
+void clients_foreign_gone(struct clients *clients, uint32_t id)
+{
+	struct region *region = clients ? clients->regions[id] : NULL;
+
+	if (region) {
+		clients->regions[id] = NULL;
+		tell_gone(clients, id, region->serial);
+		free(region);
+	}
+}
+
+void clients_forget_region(struct clients *clients, uint32_t id)
+{
+	struct region *region = clients->regions[id];
+
+	if (region && region->foreign) {
+		free(region);
+	} else if (region) {
+		region->clients = NULL;
+	}
+	clients->regions[id] = NULL;
+}
+
 static cs_error_t check_limits(const struct client *client, uint64_t size)
 {
 	uint64_t max = client->clients->config.send_max_bytes;
@@ -218,12 +273,27 @@ static int announce(struct client *client, uint64_t serial, uint64_t size, int f
 			       MSG_DONTWAIT);
 }
 
+/* Each client has an opening of its own: no other can take its mark away. */
+static int announce_foreign(struct client *client, const struct region *region)
+{
+	int fd;
+	int err = mark_open(region->shown_fd, region->mark, &fd);
+
+	if (!err) {
+		err = announce(client, region->serial, region->memory.size, fd);
+		close(fd);
+	}
+	return err;
+}
+
 int client_announce_region(struct client *client, const struct region *region)
 {
 	int err = 0;
 
 	if (!is_known(client, region->id)) {
-		err = announce(client, region->serial, region->memory.size, region->shown_fd);
+		err = region->foreign ? announce_foreign(client, region)
+				      : announce(client, region->serial, region->memory.size,
+						 region->shown_fd);
 		if (!err) {
 			set_known(client, region->id, true);
 		}

@@ -46,7 +46,7 @@ static enum push announce_body(struct client *client, struct event *event)
 {
 	const struct region *region;
 
-	if (event->body->home != BODY_SEND) {
+	if (event->body->home == BODY_SLOT || event->body->home == BODY_EXTENT) {
 		event->head.region = IPC_REGION_SLAB;
 		return PUSHED;
 	}

@@ -39,6 +39,16 @@ static void sent(void *ctx, uint32_t client, uint64_t cookie)
 	clients_sent(((struct daemon *)ctx)->clients, client, cookie);
 }
 
+static int foreign(void *ctx, const struct engine_foreign *memory, uint32_t *region)
+{
+	return clients_foreign(((struct daemon *)ctx)->clients, memory, region);
+}
+
+static void foreign_gone(void *ctx, uint32_t region)
+{
+	clients_foreign_gone(((struct daemon *)ctx)->clients, region);
+}
+
 static void say(void *ctx, int priority, const char *text)
 {
 	(void)ctx;
@@ -87,6 +97,8 @@ struct engine_host engine_host(struct daemon *daemon)
 				    .confchg = confchg,
 				    .totem = totem,
 				    .sent = sent,
+				    .foreign = foreign,
+				    .foreign_gone = foreign_gone,
 				    .log = say,
 				    .state = state,
 				    .configuration = configuration};

@@ -89,6 +89,7 @@ void engine_flush(struct engine *engine, uint64_t now_ms)
 {
 	engine->now_ms = now_ms;
 	engine_pack_pump(engine);
+	engine_borrow_flush(engine);
 }
 
 cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guarantee guarantee,

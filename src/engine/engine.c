@@ -53,7 +53,8 @@ static int register_memory(struct engine *engine)
 	int err = engine->ops->region_add(engine->transport, TRANSPORT_REGION_SLAB, &slab,
 					  &engine->slab_key);
 
-	return err ? err : engine_send_init(engine);
+	err = err ? err : engine_send_init(engine);
+	return err ? err : engine_lend_init(engine);
 }
 
 static int build(struct engine *engine)
@@ -101,6 +102,8 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		list_init(&engine->held_queued);
 		list_init(&engine->pulls);
 		list_init(&engine->free_frames);
+		list_init(&engine->lenders);
+		list_init(&engine->foreigns);
 		err = config_valid(config) ? build(engine) : -EINVAL;
 	} else {
 		ops->close(&transport);
@@ -152,6 +155,8 @@ void engine_free(struct engine **engine_ptr)
 	if (engine->totem) {
 		totem_drain(engine->totem, drain_frame, NULL);
 	}
+	engine_lend_fini(engine);
+	engine_borrow_fini(engine);
 	totem_free(&engine->totem);
 	pg_free(&engine->pg);
 	engine_frames_fini(engine);
@@ -164,16 +169,35 @@ int engine_fd(const struct engine *engine)
 	return engine->ops->fd(engine->transport);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t engine_next_deadline_ms(const struct engine *engine)
 {
 	uint64_t ring = totem_next_deadline_ms(engine->totem);
 	uint64_t transport = engine->ops->next_deadline_ms(engine->transport);
-	uint64_t next = ring < transport ? ring : transport;
+	uint64_t next = earlier(earlier(ring, transport), earlier(engine_lend_deadline_ms(engine),
+								   engine_borrow_deadline_ms(engine)));
 
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
 	}
 	return next;
+}
+
+static void loans_returned(struct engine *engine, const struct transport_event *event)
+{
+	struct control control;
+	const char *fault = wire_control_decode(event->data, event->size_bytes, &control);
+
+	if (fault || control.sender != event->node) {
+		engine_log(engine, LOG_ERR, "node %u sent a malformed message: %s", event->node,
+			   fault ? fault : "sender is not who the link is to");
+		return;
+	}
+	engine_lend_returned(engine, event->node, &control.returned);
 }
 
 /* What was packed so far goes with the token that has just arrived. */
@@ -184,11 +208,28 @@ static void control(struct engine *engine, const struct transport_event *event)
 				   .bytes = event->data,
 				   .size = event->size_bytes};
 
-	if (wire_control_kind(event->data, event->size_bytes) == CONTROL_TOKEN) {
+	switch (wire_control_kind(event->data, event->size_bytes)) {
+	case CONTROL_RETURN:
+		loans_returned(engine, event);
+		return;
+	case CONTROL_TOKEN:
 		engine_pack_close(engine);
 		engine_pack_flush(engine);
+		break;
+	default:
+		break;
 	}
 	engine_ring_event(engine, &ring);
+}
+
+void engine_link_ended(struct engine *engine, uint32_t node)
+{
+	engine_pull_link_lost(engine, node);
+	if (nodeset_has(&engine->linked, node)) {
+		nodeset_del(&engine->linked, node);
+		engine_lend_link_ended(engine, node);
+		engine_borrow_link_ended(engine, node);
+	}
 }
 
 static void peer_up(struct engine *engine, const struct transport_event *event)
@@ -196,7 +237,10 @@ static void peer_up(struct engine *engine, const struct transport_event *event)
 	struct totem_event ring = {.kind = TOTEM_EV_PEER_UP, .from = event->node};
 
 	engine_log(engine, LOG_INFO, "link to node %u is up", event->node);
+	engine_link_ended(engine, event->node);
 	nodeset_add(&engine->linked, event->node);
+	engine_lend_link_up(engine, event->node, event->cookie);
+	engine_borrow_link_up(engine, event->node, event->cookie);
 	engine_ring_event(engine, &ring);
 }
 
@@ -207,8 +251,7 @@ static void peer_down(struct engine *engine, const struct transport_event *event
 
 	engine_log(engine, LOG_NOTICE, "link to node %u is down%s", event->node,
 		   event->gone ? ": its daemon has ended" : "");
-	nodeset_del(&engine->linked, event->node);
-	engine_pull_link_lost(engine, event->node);
+	engine_link_ended(engine, event->node);
 	engine_ring_event(engine, &ring);
 }
 
@@ -279,6 +322,9 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 	}
 	engine_pull_pump(engine);
 	engine_pack_pump(engine);
+	engine_lend_look(engine);
+	engine_borrow_look(engine);
+	engine_borrow_flush(engine);
 	leave_when_done(engine);
 	return count > 0;
 }
@@ -326,8 +372,7 @@ void engine_peer_remove(struct engine *engine, uint32_t node)
 
 	engine->ops->peer_fence(engine->transport, node);
 	engine->ops->peer_remove(engine->transport, node);
-	nodeset_del(&engine->linked, node);
-	engine_pull_link_lost(engine, node);
+	engine_link_ended(engine, node);
 	engine_ring_event(engine, &down);
 }
 

@@ -41,6 +41,13 @@ struct engine_confchg {
 	uint32_t members_count, left_count, joined_count;
 };
 
+/* Memory of a client of another node, on this host, that payloads are used in. */
+struct engine_foreign {
+	struct transport_map map; /* borrowed */
+	/* Whoever is shown it gets an opening of his own with this mark (store/mark.h). */
+	uint64_t mark;
+};
+
 /* What the engine needs from its surroundings. Callbacks run inside engine calls. */
 struct engine_host {
 	void *ctx;
@@ -54,6 +61,12 @@ struct engine_host {
 	/* The send memory of an accepted engine_mcast is the client's again. `client` may have been
 	 * closed meanwhile. */
 	void (*sent)(void *ctx, uint32_t client, uint64_t cookie);
+	/* Bodies of home BODY_PEER will lie in it: *region is the host's number for it, among those of
+	 * engine_region_add. 0 or negative errno: not now. May be NULL: peers' payloads are then
+	 * always read. */
+	int (*foreign)(void *ctx, const struct engine_foreign *foreign, uint32_t *region);
+	/* There are none left, and there come no more. */
+	void (*foreign_gone)(void *ctx, uint32_t region);
 	/* priority as in syslog(3) */
 	void (*log)(void *ctx, int priority, const char *text);
 	/* Every state change of the ring, for status and logs; may be NULL. */
@@ -88,6 +101,8 @@ struct engine_stats {
 	uint64_t bytes_sent, bytes_delivered;
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */
 	uint64_t pulls, pull_bytes, pull_retries;
+	uint64_t borrows, borrow_bytes; /* payloads used in a peer's memory */
+	uint32_t lent;			/* of our clients' payloads, now */
 	uint64_t pull_mismatches; /* payloads that were not what had been announced */
 	uint32_t slots_free;
 	uint64_t extents_free_bytes;

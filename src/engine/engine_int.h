@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "engine/engine.h"
+#include "wire/control.h"
 
 #define PIECES_MAX	  ((FRAME_SEGS_MAX - 2) / 2) /* a header, and runs around them */
 #define ANNOUNCE_META_MAX 152			     /* fits PG_META_MAX */
@@ -133,6 +134,10 @@ struct engine {
 	struct mismatch mismatches[MISMATCHES_KEPT];
 	uint32_t next_mismatch;
 
+	struct lending *lending; /* NULL: we lend nothing */
+	struct list lenders;
+	struct list foreigns;
+
 	struct region regions[TRANSPORT_REGIONS_MAX];
 	struct nodeset linked; /* peers whose link is up */
 
@@ -147,6 +152,9 @@ struct engine {
 
 __attribute__((format(printf, 3, 4))) void engine_log(struct engine *engine, int priority,
 						      const char *format, ...);
+
+/* engine.c: a peer's link has ended, or was cut by us. Harmless when it was not up. */
+void engine_link_ended(struct engine *engine, uint32_t node);
 
 /* ring.c: events to the ring, its actions to the world */
 void engine_ring_event(struct engine *engine, struct totem_event *event);
@@ -202,6 +210,37 @@ void engine_send_fini(struct engine *engine);
 void engine_send(struct engine *engine, const struct totem_action *action);
 void engine_send_done(struct engine *engine, uint64_t cookie);
 
+/* lend.c: our clients' payloads, used by peers where they are */
+int engine_lend_init(struct engine *engine);
+void engine_lend_fini(struct engine *engine);
+void engine_lend_link_up(struct engine *engine, uint32_t node, uint64_t link);
+void engine_lend_link_ended(struct engine *engine, uint32_t node);
+/* A loan of the frame's payload for one announcement, or 0: it has to be READ. Then engine_lend_to
+ * for each peer that is told of it, and engine_lend_told. */
+uint32_t engine_lend(struct engine *engine, struct frame *frame);
+void engine_lend_to(struct engine *engine, uint32_t loan, uint32_t node);
+void engine_lend_told(struct engine *engine, uint32_t loan);
+void engine_lend_returned(struct engine *engine, uint32_t node,
+			  const struct control_return *returned);
+/* Ends the loans of links that ended, where nobody can see the memory any more. */
+void engine_lend_look(struct engine *engine);
+uint64_t engine_lend_deadline_ms(const struct engine *engine);
+/* What carries this mark was got over that link by that node. */
+uint64_t engine_link_mark(uint32_t node, uint64_t link);
+
+/* borrow.c: peers' payloads, used where they are */
+void engine_borrow_link_up(struct engine *engine, uint32_t node, uint64_t life);
+void engine_borrow_link_ended(struct engine *engine, uint32_t node);
+/* The payload in its sender's memory, held for the store; or NULL: it has to be READ. To be called
+ * for every announcement that comes, once. */
+struct body *engine_borrow(struct engine *engine, uint32_t node,
+			   const struct frame_announce *announce, bool wanted);
+/* Gives back what is not needed any more. */
+void engine_borrow_flush(struct engine *engine);
+void engine_borrow_look(struct engine *engine);
+uint64_t engine_borrow_deadline_ms(const struct engine *engine);
+void engine_borrow_fini(struct engine *engine);
+
 /* receive.c */
 void engine_receive_frame(struct engine *engine, const struct transport_event *event);
 void engine_post_slot(struct engine *engine, uint32_t slot);
@@ -214,6 +253,8 @@ void engine_pull_pump(struct engine *engine);
 /* Forgets every pull for another ring than `ring`. */
 void engine_pull_forget_others(struct engine *engine, struct ringid ring);
 void engine_pull_link_lost(struct engine *engine, uint32_t node);
+/* An extent of the slab, held to be filled, or NULL: there is none now. */
+struct body *engine_extent_new(struct engine *engine, uint64_t size_bytes);
 /* Of a payload; 0 stands for none in an announcement, so it is never that. */
 uint32_t engine_digest(const struct body *body);
 void engine_pull_fini(struct engine *engine);

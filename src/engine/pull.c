@@ -24,13 +24,12 @@ static void extent_body_free(struct body *body)
 	free(extent);
 }
 
-/* NULL: no extent is free now. */
-static struct body *extent_body_new(struct engine *engine, uint64_t size)
+struct body *engine_extent_new(struct engine *engine, uint64_t size_bytes)
 {
 	struct extent_body *extent = calloc(1, sizeof(*extent));
 	uint64_t offset;
 
-	if (!extent || slab_extent_take(engine->slab, size, &offset) < 0) {
+	if (!extent || slab_extent_take(engine->slab, size_bytes, &offset) < 0) {
 		free(extent);
 		return NULL;
 	}
@@ -38,7 +37,7 @@ static struct body *extent_body_new(struct engine *engine, uint64_t size)
 	extent->body = (struct body){.home = BODY_EXTENT,
 				     .region = TRANSPORT_REGION_SLAB,
 				     .offset = offset,
-				     .size = size,
+				     .size = size_bytes,
 				     .bytes = (uint8_t *)slab_base(engine->slab) + offset,
 				     .free = extent_body_free};
 	body_hold(&extent->body, HOLD_BUILD);
@@ -228,7 +227,7 @@ static bool advance(struct engine *engine, struct pull *pull)
 		return true;
 	}
 	if (!pull->into) {
-		pull->into = extent_body_new(engine, pull->announce.size);
+		pull->into = engine_extent_new(engine, pull->announce.size);
 	}
 	if (!pull->into) {
 		return false;

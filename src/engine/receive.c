@@ -28,7 +28,7 @@ static void refuse(struct engine *engine, const struct transport_event *event, c
 	engine_log(engine, LOG_ERR, "node %u sent a malformed frame (%s): its link is cut",
 		   event->node, reason);
 	engine_post_slot(engine, event->slot);
-	engine_pull_link_lost(engine, event->node);
+	engine_link_ended(engine, event->node);
 	engine->ops->peer_fence(engine->transport, event->node);
 	engine_ring_event(engine, &down);
 }
@@ -48,16 +48,23 @@ static const char *check_entries(const uint8_t *bytes, uint32_t size, uint32_t e
 	return at == size ? NULL : "bytes behind the last entry";
 }
 
+static void give_to_ring(struct engine *engine, uint32_t from, struct frame *frame)
+{
+	struct totem_event received = {.kind = TOTEM_EV_FRAME,
+				       .from = from,
+				       .info = frame->header.info,
+				       .frame = frame};
+
+	engine_ring_event(engine, &received);
+}
+
 static void receive_packed(struct engine *engine, const struct transport_event *event,
 			   const struct frame_header *header)
 {
-	struct totem_event received = {.kind = TOTEM_EV_FRAME, .from = event->node};
 	struct frame *frame = frame_received_new(engine, event->slot, event->size_bytes, header);
 
 	check(frame);
-	received.info = header->info;
-	received.frame = frame;
-	engine_ring_event(engine, &received);
+	give_to_ring(engine, event->node, frame);
 }
 
 /* The slot is free again as soon as the announcement has been copied out of it. */
@@ -70,6 +77,7 @@ static const char *receive_announced(struct engine *engine, const struct transpo
 	struct frame_announce announce;
 	struct frame_entry entry;
 	struct frame *frame;
+	bool wanted;
 	const char *reason = frame_entry_next(bytes, event->size_bytes, &at, &entry);
 
 	if (!reason) {
@@ -85,12 +93,16 @@ static const char *receive_announced(struct engine *engine, const struct transpo
 	}
 	frame->digest = announce.digest;
 	engine_post_slot(engine, event->slot);
-	if (!totem_wants(engine->totem, event->node, &header->info)) {
+	wanted = totem_wants(engine->totem, event->node, &header->info);
+	frame->payload = engine_borrow(engine, event->node, &announce, wanted);
+	if (!wanted) {
 		body_drop(&frame->body, HOLD_STORE);
-		return NULL;
+	} else if (frame->payload) {
+		give_to_ring(engine, event->node, frame);
+	} else {
+		engine_ring_event(engine, &pending);
+		engine_pull_start(engine, event->node, frame, &announce);
 	}
-	engine_ring_event(engine, &pending);
-	engine_pull_start(engine, event->node, frame, &announce);
 	return NULL;
 }
 

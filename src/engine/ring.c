@@ -68,8 +68,7 @@ static void configuration(struct engine *engine, const struct totem_action *acti
 static void fence(struct engine *engine, uint32_t node)
 {
 	engine_log(engine, LOG_NOTICE, "node %u is not a member any more: its link is cut", node);
-	nodeset_del(&engine->linked, node);
-	engine_pull_link_lost(engine, node);
+	engine_link_ended(engine, node);
 	engine->ops->peer_fence(engine->transport, node);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -106,12 +107,14 @@ static uint32_t digest_now(struct engine *engine, struct frame *frame)
 
 /* An announcement is whole in its cell: entry header, meta, and where to read the payload from us.
  */
-static uint32_t write_announcement(struct engine *engine, struct frame *frame, uint8_t *out)
+static uint32_t write_announcement(struct engine *engine, struct frame *frame, uint32_t loan,
+				   uint8_t *out)
 {
 	struct frame_announce announce = {.key = key_of(engine, frame->payload),
 					  .offset = frame->payload->offset,
 					  .size = frame->payload->size,
-					  .digest = digest_now(engine, frame)};
+					  .digest = digest_now(engine, frame),
+					  .loan = loan};
 	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
 	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
@@ -131,7 +134,7 @@ static uint32_t write_announcement(struct engine *engine, struct frame *frame, u
 
 /* Writes the cell of this sending; returns the pieces to gather. */
 static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
-		   const struct frame_info *info, struct transport_seg *segs)
+		   const struct frame_info *info, uint32_t loan, struct transport_seg *segs)
 {
 	uint8_t *bytes = engine->cells + (size_t)cell * HEADER_CELL_BYTES;
 	struct frame_header header = frame->header;
@@ -140,7 +143,7 @@ static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
 
 	header.info = *info;
 	if (header.body == FRAME_ANNOUNCE) {
-		header.body_size = write_announcement(engine, frame, bytes + FRAME_HEADER_SIZE);
+		header.body_size = write_announcement(engine, frame, loan, bytes + FRAME_HEADER_SIZE);
 		in_cell += header.body_size;
 	} else {
 		count += frame_segs(frame, segs + 1);
@@ -151,6 +154,26 @@ static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
 	return count;
 }
 
+/* A payload that we use in a peer's memory nobody can READ from us: it needs a place here first. */
+static bool can_serve(struct engine *engine, struct frame *frame)
+{
+	struct body *copy;
+
+	if (!frame->payload || frame->payload->home != BODY_PEER) {
+		return true;
+	}
+	copy = engine_extent_new(engine, frame->payload->size);
+	if (!copy) {
+		return false;
+	}
+	memcpy(copy->bytes, frame->payload->bytes, copy->size);
+	body_hold(copy, HOLD_STORE);
+	body_drop(copy, HOLD_BUILD);
+	body_drop(frame->payload, HOLD_STORE);
+	frame->payload = copy;
+	return true;
+}
+
 /* What cannot be sent now is a gap at the receiver, and asked for again on the token. */
 void engine_send(struct engine *engine, const struct totem_action *action)
 {
@@ -158,17 +181,19 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	struct frame *frame = action->frame;
 	uint32_t cell = engine->free_sending;
 	struct sending *sending;
+	uint32_t loan;
 	int count;
 
-	if (cell == NO_SENDING) {
+	if (cell == NO_SENDING || !can_serve(engine, frame)) {
 		engine->stats.frames_unsent++;
 		return;
 	}
+	loan = frame->payload ? engine_lend(engine, frame) : 0;
 	sending = &engine->sendings[cell];
 	engine->free_sending = sending->next_free;
 	engine->sending++;
 	sending->frame = frame;
-	count = compose(engine, cell, frame, &action->info, segs);
+	count = compose(engine, cell, frame, &action->info, loan, segs);
 	for (uint32_t i = 0; i < action->members->count; i++) {
 		if (!(action->mask & (1ull << i))) {
 			continue;
@@ -177,10 +202,12 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 					    cell) == 0) {
 			body_hold(&frame->body, HOLD_SEND);
 			sending->pending++;
+			engine_lend_to(engine, loan, action->members->id[i]);
 		} else {
 			engine->stats.frames_unsent++;
 		}
 	}
+	engine_lend_told(engine, loan);
 	if (sending->pending == 0) {
 		free_sending(engine, sending);
 	}

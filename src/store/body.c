@@ -33,6 +33,8 @@ const char *body_hold_name(enum body_hold hold)
 		return "send";
 	case HOLD_CLIENT:
 		return "client";
+	case HOLD_LENT:
+		return "lent";
 	case HOLD_PIN:
 		return "pin";
 	}

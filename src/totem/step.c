@@ -47,6 +47,8 @@ static void route_control(struct totem *t, uint32_t from)
 	case CONTROL_ACK:
 		ack_received(t, from, &control->ack);
 		return;
+	case CONTROL_RETURN: /* the engine's */
+		return;
 	}
 }
 

@@ -24,6 +24,7 @@ static_assert(TOKEN_FIXED_SIZE + CONTROL_RTR_MAX * RANGE_SIZE <= CONTROL_SIZE_MA
 static const char *const names[CONTROL_KINDS] = {
 	"none", "join",	 "commit token", "token", "merge detect",
 	"wake", "leave", "have",	 "ask",	  "ack",
+	"return",
 };
 
 const char *wire_control_name(enum control_kind kind)
@@ -342,6 +343,29 @@ static const char *get_ack(struct cursor *c, struct control_ack *ack)
 		       : "ack: no ring, or a number out of range";
 }
 
+static void put_return(struct writer *w, const struct control_return *returned)
+{
+	writer_u32(w, returned->count);
+	for (uint32_t i = 0; i < returned->count; i++) {
+		writer_u32(w, returned->loan[i]);
+	}
+}
+
+static const char *get_return(struct cursor *c, struct control_return *returned)
+{
+	returned->count = cursor_u32(c);
+	if (returned->count == 0 || returned->count > CONTROL_RETURN_MAX) {
+		return "return: impossible count";
+	}
+	for (uint32_t i = 0; i < returned->count; i++) {
+		returned->loan[i] = cursor_u32(c);
+		if (returned->loan[i] == 0) {
+			return "return: a loan that cannot be";
+		}
+	}
+	return NULL;
+}
+
 static const char *get_ring_only(struct cursor *c, struct ringid *ring)
 {
 	*ring = get_ring(c);
@@ -375,6 +399,9 @@ static void put_body(struct writer *w, const struct control *control)
 		return;
 	case CONTROL_ACK:
 		put_ack(w, &control->ack);
+		return;
+	case CONTROL_RETURN:
+		put_return(w, &control->returned);
 		return;
 	}
 }
@@ -425,6 +452,8 @@ static const char *get_body(struct cursor *c, struct control *out)
 		return get_ask(c, &out->ask);
 	case CONTROL_ACK:
 		return get_ack(c, &out->ack);
+	case CONTROL_RETURN:
+		return get_return(c, &out->returned);
 	}
 	return "unknown kind of control message";
 }

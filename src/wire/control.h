@@ -23,6 +23,8 @@
 /* Ranges of missing numbers that one token or one request carries. */
 #define CONTROL_RTR_MAX 128
 #define CONTROL_ASK_MAX 128
+/* Loans that one message gives back. */
+#define CONTROL_RETURN_MAX 256
 /* Bytes of the map in CONTROL_HAVE: one bit for each number of a ring's window. */
 #define CONTROL_HAVE_BYTES 512
 /* No ring sequence, number or count beyond this is believed: sums of two cannot wrap. */
@@ -39,8 +41,9 @@ enum control_kind {
 	CONTROL_HAVE,
 	CONTROL_ASK,
 	CONTROL_ACK,
+	CONTROL_RETURN,
 };
-#define CONTROL_KINDS 10
+#define CONTROL_KINDS 11
 
 /* Gather: the sender's proposal for the membership (paper: Membership Protocol). */
 struct control_join {
@@ -119,6 +122,13 @@ struct control_ack {
 	uint64_t aru; /* not 0: who has nothing acknowledges nothing */
 };
 
+/* The sender uses these payloads of the receiver's no more (struct frame_announce). Not the ring's:
+ * engines say it to each other. */
+struct control_return {
+	uint32_t count;
+	uint32_t loan[CONTROL_RETURN_MAX];
+};
+
 struct control {
 	enum control_kind kind;
 	uint32_t sender;
@@ -129,6 +139,7 @@ struct control {
 		struct control_have have;
 		struct control_ask ask;
 		struct control_ack ack;
+		struct control_return returned;
 		struct ringid ring; /* MERGE, WAKE, LEAVE: the ring the sender is in */
 	};
 };

@@ -60,6 +60,9 @@ struct frame_announce {
 	uint64_t offset;
 	uint64_t size;
 	uint32_t digest; /* CRC32C of the payload, 0 = none given */
+	/* not 0: the receiver may use the payload where it is, and gives the loan back with
+	 * CONTROL_RETURN; grows with every announcement */
+	uint32_t loan;
 };
 
 /* One entry of a body; pointers into the frame. */

@@ -6,8 +6,11 @@
 #include "tests/sim/sim_net.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/list.h"
 #include "tests/sim/sim_node.h"
@@ -820,26 +823,32 @@ static int net_send_frame(struct transport *t, uint32_t node, const struct trans
 	return 0;
 }
 
+static const struct transport_region *region_of(struct transport *t, uint32_t node, uint64_t key)
+{
+	struct transport *peer = t->sim->net->nodes[node];
+	uint32_t id = (uint32_t)(key >> 32);
+
+	if (!peer || id >= TRANSPORT_REGIONS_MAX || peer->generation[id] != (key & 0xffffffff) ||
+	    !peer->regions[id].base) {
+		return NULL;
+	}
+	return &peer->regions[id];
+}
+
 /* Copies if the remote range is there, now. */
 static int read_now(struct transport *t, const struct read *read)
 {
-	struct transport *peer = t->sim->net->nodes[read->node];
-	uint32_t id = (uint32_t)(read->key >> 32);
-	const struct transport_region *from;
+	const struct transport_region *from = region_of(t, read->node, read->key);
 	uint8_t *into;
 
-	if (id >= TRANSPORT_REGIONS_MAX || peer->generation[id] != (read->key & 0xffffffff)) {
-		return -EACCES;
-	}
-	from = &peer->regions[id];
-	if (!from->base || !from->remote_read || read->offset > from->size_bytes ||
+	if (!from || !from->remote_read || read->offset > from->size_bytes ||
 	    read->into.size_bytes > from->size_bytes - read->offset) {
 		return -EACCES;
 	}
 	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
 	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
 	/* Some adapters say that a READ is complete when it is not. */
-	if (!t->sim->calm && sim_chance(t->sim, 2)) {
+	if (!t->sim->calm && !t->sim->one_host && sim_chance(t->sim, 2)) {
 		into[sim_below(t->sim, read->into.size_bytes)] ^= 1;
 	}
 	return 0;
@@ -905,6 +914,26 @@ static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t r
 	return 0;
 }
 
+static bool net_maps(const struct transport *t)
+{
+	return t->sim->one_host;
+}
+
+static int net_map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+{
+	const struct transport_region *region = linked(t, node) ? region_of(t, node, key) : NULL;
+	char path[32];
+
+	if (!region || !region->remote_read || sim_chance(t->sim, 3)) {
+		return linked(t, node) ? -EACCES : -ENOTCONN;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
+	out->fd = open(path, O_RDONLY | O_CLOEXEC);
+	out->size_bytes = region->size_bytes;
+	out->base = mmap(NULL, out->size_bytes, PROT_READ, MAP_SHARED, out->fd, 0);
+	return out->base == MAP_FAILED ? -ENOMEM : 0;
+}
+
 static const char *net_device(const struct transport *t)
 {
 	(void)t;
@@ -937,6 +966,8 @@ const struct transport_ops transport_simulated = {
 	.segs_max = net_segs_max,
 	.send_frame = net_send_frame,
 	.read = net_read,
+	.maps = net_maps,
+	.map = net_map,
 	.device = net_device,
 	.peer_stats = net_peer_stats,
 };

@@ -4,10 +4,14 @@
 #include "tests/sim/sim_node.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <syslog.h>
+#include <unistd.h>
 
+#include "base/crc32c.h"
 #include "tests/sim/sim_check.h"
 #include "tests/sim/sim_net.h"
 
@@ -87,6 +91,9 @@ static int host_persist(void *ctx, uint64_t ring_seq)
 struct held {
 	struct list link;
 	struct body *body; /* NULL once the node has died */
+	const uint8_t *bytes;
+	uint64_t size;
+	uint32_t digest; /* of them when they were delivered */
 };
 
 static void let_go(struct sim *sim, uint32_t id, uint64_t arg)
@@ -94,6 +101,9 @@ static void let_go(struct sim *sim, uint32_t id, uint64_t arg)
 	struct held *held = (struct held *)(uintptr_t)arg;
 
 	if (held->body) {
+		if (crc32c(held->bytes, held->size) != held->digest) {
+			sim_fail(sim, "node %u: a message has changed while it was read", id);
+		}
 		sim->nodes[id]->held_count--;
 		list_remove(&held->link);
 		body_drop(held->body, HOLD_CLIENT);
@@ -103,11 +113,13 @@ static void let_go(struct sim *sim, uint32_t id, uint64_t arg)
 }
 
 /* A slow program: keeps the message for a while. */
-static void dawdle(struct sim *sim, struct sim_node *node, struct body *body)
+static void dawdle(struct sim *sim, struct sim_node *node, struct body *body, const uint8_t *bytes,
+		   uint64_t size)
 {
 	struct held *held = calloc(1, sizeof(*held));
 
-	held->body = body;
+	*held = (struct held){
+		.body = body, .bytes = bytes, .size = size, .digest = crc32c(bytes, size)};
 	list_append(&node->held, &held->link);
 	node->held_count++;
 	body_hold(body, HOLD_CLIENT);
@@ -143,7 +155,7 @@ static void host_deliver(void *ctx, const struct engine_delivery *delivery)
 	sim_check_delivered(host->sim, client->stream, delivery->node, delivery->pid, bytes,
 			    delivery->size);
 	if (delivery->body && host->node->held_count < 40 && sim_chance(host->sim, 3)) {
-		dawdle(host->sim, host->node, delivery->body);
+		dawdle(host->sim, host->node, delivery->body, bytes, delivery->size);
 	}
 }
 
@@ -201,6 +213,28 @@ static void host_sent(void *ctx, uint32_t client, uint64_t cookie)
 	}
 }
 
+/* On one host nodes use each other's memory: nobody needs numbers for it here. */
+static int host_foreign(void *ctx, const struct engine_foreign *foreign, uint32_t *region)
+{
+	struct host_ctx *host = ctx;
+
+	(void)foreign;
+	if (sim_chance(host->sim, 5)) {
+		return -ENOSPC;
+	}
+	*region = TRANSPORT_REGIONS_MAX;
+	host->node->foreigns++;
+	return 0;
+}
+
+static void host_foreign_gone(void *ctx, uint32_t region)
+{
+	struct host_ctx *host = ctx;
+
+	(void)region;
+	host->node->foreigns--;
+}
+
 static void host_log(void *ctx, int priority, const char *text)
 {
 	struct host_ctx *host = ctx;
@@ -239,6 +273,38 @@ static void host_configuration(void *ctx, const struct totem_action *action)
 
 /* ---- life ---- */
 
+static struct sim_memory *memory_new(const struct sim_node *node, struct transport_region *region)
+{
+	struct sim_memory *memory = calloc(1, sizeof(*memory));
+
+	memory->node = node;
+	memory->fd = memfd_create("sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (ftruncate(memory->fd, SEND_MEMORY)) {
+		abort();
+	}
+	memory->base =
+		mmap(NULL, SEND_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	region->base = memory->base;
+	region->fd = memory->fd;
+	return memory;
+}
+
+/* Also the engine's word that nothing uses it any more. */
+static void memory_free(void *ctx, uint32_t region)
+{
+	struct sim_memory *memory = ctx;
+
+	(void)region;
+	/* Whoever reads it still would see that. A node that dies writes nothing any more. */
+	if (memory->node->up) {
+		memset(memory->base, 0xee, SEND_MEMORY);
+	}
+	munmap(memory->base, SEND_MEMORY);
+	close(memory->fd);
+	free(memory);
+}
+
+
 static struct engine_config engine_config(struct sim *sim, const struct sim_node *node)
 {
 	return (struct engine_config){
@@ -260,7 +326,7 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .slot_count = SLOTS,
 			 .extent_bytes = EXTENTS},
 		.eager_size_bytes = EAGER_SIZE,
-		.digest = true,
+		.digest = !sim->one_host,
 		.copy_size_bytes = COPY_SIZE,
 		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,
@@ -273,6 +339,8 @@ static const struct engine_host host_template = {.persist = host_persist,
 						 .confchg = host_confchg,
 						 .totem = host_totem,
 						 .sent = host_sent,
+						 .foreign = host_foreign,
+						 .foreign_gone = host_foreign_gone,
 						 .log = host_log,
 						 .state = host_state,
 						 .ordered = host_ordered,
@@ -357,8 +425,10 @@ void sim_node_crash(struct sim *sim, uint32_t id)
 	engine_free(&node->engine);
 	slab_free(&node->slab);
 	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
-		free(node->clients[i].memory);
-		node->clients[i].memory = NULL;
+		if (node->clients[i].memory) {
+			memory_free(node->clients[i].memory, 0);
+			node->clients[i].memory = NULL;
+		}
 	}
 }
 
@@ -420,35 +490,28 @@ static void name_of(uint32_t group, struct cpg_name *name)
 static void client_open(struct sim *sim, struct sim_node *node, uint32_t index)
 {
 	struct sim_client *client = &node->clients[index];
-	struct transport_region memory = {.size_bytes = SEND_MEMORY, .fd = -1, .remote_read = true};
+	struct transport_region memory = {.size_bytes = SEND_MEMORY, .remote_read = true};
 
 	if (!engine_ready(node->engine) || engine_client_open(node->engine, index, false)) {
 		return;
 	}
 	client->region = 1 + index + SIM_CLIENTS * (uint32_t)(sim_random(sim) % 1000);
-	memory.base = calloc(1, SEND_MEMORY);
+	client->memory = memory_new(node, &memory);
 	if (engine_region_add(node->engine, client->region, &memory)) {
-		free(memory.base);
+		memory_free(client->memory, client->region);
 		engine_client_close(node->engine, index, now_ms(sim));
 		return;
 	}
-	client->memory = memory.base;
 	client->memory_at = 0;
 	client->unsent = 0;
 	client->pid = node->next_pid++;
 	client->state = CLIENT_OPEN;
 }
 
-static void free_memory(void *ctx, uint32_t region)
-{
-	(void)region;
-	free(ctx);
-}
-
 static void client_close(struct sim *sim, struct sim_node *node, uint32_t index)
 {
 	struct sim_client *client = &node->clients[index];
-	uint8_t *memory = client->memory;
+	struct sim_memory *memory = client->memory;
 
 	if (client->state > CLIENT_OPEN) {
 		sim_check_stream_end(sim, client->stream, false);
@@ -457,7 +520,7 @@ static void client_close(struct sim *sim, struct sim_node *node, uint32_t index)
 	client->pid = 0;
 	client->memory = NULL;
 	engine_client_close(node->engine, index, now_ms(sim));
-	engine_region_remove(node->engine, client->region, free_memory, memory);
+	engine_region_remove(node->engine, client->region, memory_free, memory);
 }
 
 static void client_join(struct sim *sim, struct sim_node *node, uint32_t index)
@@ -513,7 +576,7 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 		}
 		client->memory_at = 0;
 	}
-	sim_pattern_write(&message, client->memory + client->memory_at);
+	sim_pattern_write(&message, client->memory->base + client->memory_at);
 	client->unsent += message.size;
 	/* First, because it may be delivered before the call returns. */
 	sim_check_sent(sim, client->stream, &message);
@@ -586,6 +649,10 @@ bool sim_node_quiet(const struct sim_node *node, char *why, size_t size)
 	if (slab_slots_free(node->slab) != SLOTS / 4) {
 		snprintf(why, size, "%u slots of own frames are still held",
 			 SLOTS / 4 - slab_slots_free(node->slab));
+		return false;
+	}
+	if (stats.lent > 0) {
+		snprintf(why, size, "%u loans are not given back", stats.lent);
 		return false;
 	}
 	if (stats.extents_free_bytes != EXTENTS) {

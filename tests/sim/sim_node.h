@@ -15,6 +15,15 @@ enum sim_client_state {
 	CLIENT_LEAVING
 };
 
+struct sim_node;
+
+/* Send memory of a client. */
+struct sim_memory {
+	const struct sim_node *node;
+	uint8_t *base;
+	int fd;
+};
+
 struct sim_client {
 	enum sim_client_state state;
 	uint32_t pid;	    /* unique in the whole run */
@@ -23,7 +32,7 @@ struct sim_client {
 	uint64_t sent;	    /* messages accepted */
 	uint64_t memory_at; /* next free byte of its send memory */
 	uint64_t unsent;    /* bytes that the engine still holds */
-	uint8_t *memory;
+	struct sim_memory *memory;
 	uint32_t region;
 };
 
@@ -40,6 +49,7 @@ struct sim_node {
 	struct sim_client clients[SIM_CLIENTS];
 	struct list held; /* bodies that slow programs hold */
 	uint32_t held_count;
+	uint32_t foreigns; /* regions of others that are mapped */
 };
 
 int sim_node_new(struct sim *sim, uint32_t id, struct sim_node **out);

@@ -178,6 +178,7 @@ const char *sim_run(const struct sim_options *options, struct sim *sim)
 {
 	memset(sim, 0, sizeof(*sim));
 	sim->options = *options;
+	sim->one_host = options->seed % 2;
 	sim->random_state = options->seed * 0x2545f4914f6cdd1dull + 1;
 	sim->node_count = 1 + (uint32_t)sim_below(sim, 5);
 	if (!build(sim)) {

@@ -295,6 +295,19 @@ static bool reads_exact(const struct transport *t)
 	return true;
 }
 
+static bool maps(const struct transport *t)
+{
+	(void)t;
+	return true;
+}
+
+static int map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+{
+	struct shm_peer *peer = shm_peer_find(t, node);
+
+	return peer && shm_link_usable(peer) ? shm_remote_map(peer, key, out) : -ENOTCONN;
+}
+
 static const char *device(const struct transport *t)
 {
 	return t->device;
@@ -329,6 +342,8 @@ const struct transport_ops transport_shm = {
 	.reads_exact = reads_exact,
 	.send_frame = send_frame,
 	.read = read_start,
+	.maps = maps,
+	.map = map,
 	.device = device,
 	.peer_stats = peer_stats,
 };

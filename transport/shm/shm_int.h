@@ -101,6 +101,7 @@ struct shm_remote {
 	uint64_t key; /* 0: none */
 	uint64_t size_bytes;
 	bool readable;
+	int fd; /* the memory behind it */
 	struct shm_map map;
 };
 

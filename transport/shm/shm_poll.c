@@ -45,6 +45,7 @@ static void report(struct shm_peer *peer, struct shm_batch *batch, bool *due,
 	}
 	if (kind == TRANSPORT_PEER_UP) {
 		event->incarnation = peer->incarnation;
+		event->cookie = peer->link;
 	}
 }
 

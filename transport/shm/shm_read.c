@@ -60,21 +60,16 @@ void shm_reads_failed(struct shm_peer *peer, struct shm_batch *batch)
 	}
 }
 
-/* 0, -EACCES, or -EAGAIN when the peer says that the region is there but its announcement is
- * still to come. */
 static int read_find(struct shm_peer *peer, const struct shm_read *read,
 		     const struct shm_remote **out)
 {
-	const struct shm_remote *remote = shm_remote_find(peer, read->key);
+	const struct shm_remote *remote;
+	int result = shm_remote_usable(peer, read->key, &remote);
 
-	if (!remote) {
-		shm_link_listen(peer);
-		remote = shm_remote_find(peer, read->key);
+	if (result) {
+		return result;
 	}
-	if (!remote) {
-		return shm_remote_live(peer, read->key) ? -EAGAIN : -EACCES;
-	}
-	if (!remote->readable || read->offset > remote->size_bytes ||
+	if (read->offset > remote->size_bytes ||
 	    read->size_bytes > remote->size_bytes - read->offset) {
 		return -EACCES;
 	}

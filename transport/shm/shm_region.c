@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shm/shm_bell.h"
+#include "shm/shm_link.h"
 
 #define SHM_ANNOUNCE_RETRY_MS 20
 
@@ -159,6 +161,51 @@ void shm_announce(struct shm_peer *peer)
 	peer->announce_retry_ms = SHM_NEVER;
 }
 
+int shm_remote_usable(struct shm_peer *peer, uint64_t key, const struct shm_remote **out)
+{
+	const struct shm_remote *remote = shm_remote_find(peer, key);
+
+	if (!remote) {
+		shm_link_listen(peer);
+		remote = shm_remote_find(peer, key);
+	}
+	if (!remote) {
+		return shm_remote_live(peer, key) ? -EAGAIN : -EACCES;
+	}
+	*out = remote;
+	return remote->readable ? 0 : -EACCES;
+}
+
+/* The peer passed a descriptor that can write; who maps it for clients needs one that cannot. */
+static int reopen(int fd, int *out)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	*out = open(path, O_RDONLY | O_CLOEXEC);
+	return *out < 0 ? -errno : 0;
+}
+
+int shm_remote_map(struct shm_peer *peer, uint64_t key, struct transport_map *out)
+{
+	const struct shm_remote *remote;
+	struct shm_map made;
+	int fd;
+	int result = shm_remote_usable(peer, key, &remote);
+
+	result = result ? result : reopen(remote->fd, &fd);
+	if (result) {
+		return result;
+	}
+	result = shm_share_attach(fd, remote->size_bytes, &made);
+	if (result) {
+		close(fd);
+		return result;
+	}
+	*out = (struct transport_map){.base = made.base, .size_bytes = made.size_bytes, .fd = fd};
+	return 0;
+}
+
 const struct shm_remote *shm_remote_find(const struct shm_peer *peer, uint64_t key)
 {
 	const struct shm_remote *remote = &peer->remotes[key_id(key)];
@@ -175,7 +222,14 @@ bool shm_remote_live(const struct shm_peer *peer, uint64_t key)
 	return key && atomic_load_explicit(&board->keys[key_id(key)], memory_order_relaxed) == key;
 }
 
-static const char *remote_add(struct shm_peer *peer, const struct shm_packet *packet)
+static void remote_drop(struct shm_remote *remote)
+{
+	shm_share_drop(&remote->map);
+	close(remote->fd);
+	remote->key = 0;
+}
+
+static const char *remote_add(struct shm_peer *peer, struct shm_packet *packet)
 {
 	const struct shm_msg *msg = &packet->msg;
 	struct shm_remote *remote = &peer->remotes[key_id(msg->key)];
@@ -187,12 +241,14 @@ static const char *remote_add(struct shm_peer *peer, const struct shm_packet *pa
 		return "announced a region that is not sealed, is too small, or cannot be mapped";
 	}
 	remote->key = msg->key;
+	remote->fd = packet->fds[0];
+	packet->fds[0] = -1;
 	remote->size_bytes = msg->size_bytes;
 	remote->readable = msg->readable;
 	return NULL;
 }
 
-void shm_remote_change(struct shm_peer *peer, const struct shm_packet *packet)
+void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet)
 {
 	const char *why = NULL;
 
@@ -200,10 +256,7 @@ void shm_remote_change(struct shm_peer *peer, const struct shm_packet *packet)
 	if (packet->msg.kind == SHM_REGION_ADD) {
 		why = remote_add(peer, packet);
 	} else if (shm_remote_find(peer, packet->msg.key)) {
-		struct shm_remote *remote = &peer->remotes[key_id(packet->msg.key)];
-
-		shm_share_drop(&remote->map);
-		remote->key = 0;
+		remote_drop(&peer->remotes[key_id(packet->msg.key)]);
 	} else {
 		why = "withdrew a region that it had not announced";
 	}
@@ -216,8 +269,7 @@ void shm_remotes_drop(struct shm_peer *peer)
 {
 	for (uint32_t id = 0; id < TRANSPORT_REGIONS_MAX; id++) {
 		if (peer->remotes[id].key) {
-			shm_share_drop(&peer->remotes[id].map);
-			peer->remotes[id].key = 0;
+			remote_drop(&peer->remotes[id]);
 		}
 	}
 }

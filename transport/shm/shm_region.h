@@ -23,7 +23,12 @@ const struct shm_remote *shm_remote_find(const struct shm_peer *peer, uint64_t k
 /* Whether the peer says that READs may use the key at this moment. */
 bool shm_remote_live(const struct shm_peer *peer, uint64_t key);
 /* An announcement; the peer is marked broken when it cannot be. */
-void shm_remote_change(struct shm_peer *peer, const struct shm_packet *packet);
+void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet);
+/* The peer's region, if READs may use it now: 0; -EACCES; -EAGAIN when the peer says that it is there but its announcement is
+ * still to come. */
+int shm_remote_usable(struct shm_peer *peer, uint64_t key, const struct shm_remote **out);
 void shm_remotes_drop(struct shm_peer *peer);
+/* As transport_ops.map, on a link that is up. */
+int shm_remote_map(struct shm_peer *peer, uint64_t key, struct transport_map *out);
 
 #endif

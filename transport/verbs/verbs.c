@@ -298,6 +298,21 @@ void verbs_break_bulk(struct transport *t, uint32_t node)
 	}
 }
 
+static bool verbs_maps(const struct transport *t)
+{
+	(void)t;
+	return false;
+}
+
+static int verbs_map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	(void)out;
+	return -EOPNOTSUPP;
+}
+
 const struct transport_ops transport_verbs = {
 	.name = "rdma",
 	.open = verbs_open,
@@ -316,6 +331,8 @@ const struct transport_ops transport_verbs = {
 	.reads_exact = verbs_device_reads_exact,
 	.send_frame = verbs_send_frame,
 	.read = verbs_read,
+	.maps = verbs_maps,
+	.map = verbs_map,
 	.device = verbs_device,
 	.peer_stats = verbs_peer_stats,
 };

@@ -160,6 +160,21 @@ static int fake_read(struct transport *t, uint32_t node, uint64_t key, uint64_t 
 	return -ENOTCONN;
 }
 
+static bool fake_maps(const struct transport *t)
+{
+	(void)t;
+	return false;
+}
+
+static int fake_map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	(void)out;
+	return -EOPNOTSUPP;
+}
+
 static const char *fake_device(const struct transport *t)
 {
 	(void)t;
@@ -176,6 +191,8 @@ static int fake_peer_stats(const struct transport *t, uint32_t node,
 }
 
 const struct transport_ops transport_fake = {
+	.maps = fake_maps,
+	.map = fake_map,
 	.name = "fake",
 	.open = fake_open,
 	.close = fake_close,

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Lending: where peers can map our clients' send memory they use an announced payload in its place,
+ * and nobody copies it. Each announcement carries a loan; the payload stays, beyond its release by
+ * the ring, until every peer that was told of the loan has given it back.
+ *
+ * A peer whose link ends gives nothing back any more, but it and its clients may read on, even
+ * after its daemon was killed. So their loans end when the kernel says that nobody has that memory
+ * open any more who got it over that link (store/mark.h). */
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "store/mark.h"
+
+#define LOANS_MAX     8192u
+#define BORROWERS_MAX 128u
+#define LOOK_MS	      100u
+#define NONE	      BORROWERS_MAX
+
+/* A peer during one life of its link. */
+struct borrower {
+	uint32_t node; /* 0: nobody */
+	uint64_t link;
+	bool ended;
+	uint32_t loans;
+};
+
+struct loan {
+	uint32_t id; /* 0: none */
+	struct body *body;
+	uint64_t borrowers[BORROWERS_MAX / 64];
+};
+
+struct lending {
+	struct loan loans[LOANS_MAX]; /* by id, modulo */
+	struct borrower borrowers[BORROWERS_MAX];
+	uint32_t last_id;
+	uint32_t unlisted; /* links for which there was no borrower left */
+	uint64_t look_at_ms; /* for loans of ended links; UINT64_MAX: there are none */
+};
+
+uint64_t engine_link_mark(uint32_t node, uint64_t link)
+{
+	return link * 0x9e3779b97f4a7c15u + node;
+}
+
+int engine_lend_init(struct engine *engine)
+{
+	if (engine->config.digest || !engine->ops->maps(engine->transport)) {
+		return 0;
+	}
+	engine->lending = calloc(1, sizeof(*engine->lending));
+	if (!engine->lending) {
+		return -ENOMEM;
+	}
+	engine->lending->look_at_ms = UINT64_MAX;
+	return 0;
+}
+
+static bool has(const struct loan *loan, uint32_t borrower)
+{
+	return loan->borrowers[borrower / 64] & (UINT64_C(1) << (borrower % 64));
+}
+
+static bool lent(const struct loan *loan)
+{
+	return loan->borrowers[0] || loan->borrowers[1];
+}
+
+static void end_if_returned(struct engine *engine, struct loan *loan)
+{
+	struct body *body = loan->body;
+
+	if (!lent(loan)) {
+		*loan = (struct loan){.id = 0};
+		engine->stats.lent--;
+		body_drop(body, HOLD_LENT);
+	}
+}
+
+static void give_back(struct engine *engine, struct loan *loan, uint32_t borrower)
+{
+	loan->borrowers[borrower / 64] &= ~(UINT64_C(1) << (borrower % 64));
+	engine->lending->borrowers[borrower].loans--;
+	end_if_returned(engine, loan);
+}
+
+void engine_lend_fini(struct engine *engine)
+{
+	struct lending *lending = engine->lending;
+
+	for (uint32_t i = 0; lending && i < LOANS_MAX; i++) {
+		if (lending->loans[i].id) {
+			body_drop(lending->loans[i].body, HOLD_LENT);
+		}
+	}
+	free(lending);
+	engine->lending = NULL;
+}
+
+static uint32_t borrower_find(const struct lending *lending, uint32_t node)
+{
+	for (uint32_t i = 0; i < BORROWERS_MAX; i++) {
+		if (lending->borrowers[i].node == node && !lending->borrowers[i].ended) {
+			return i;
+		}
+	}
+	return NONE;
+}
+
+void engine_lend_link_up(struct engine *engine, uint32_t node, uint64_t link)
+{
+	uint32_t i = engine->lending ? borrower_find(engine->lending, 0) : NONE;
+
+	if (i != NONE) {
+		engine->lending->borrowers[i] = (struct borrower){.node = node, .link = link};
+	} else if (engine->lending) {
+		engine->lending->unlisted++;
+	}
+}
+
+void engine_lend_link_ended(struct engine *engine, uint32_t node)
+{
+	struct lending *lending = engine->lending;
+	uint32_t i = lending ? borrower_find(lending, node) : NONE;
+
+	if (i == NONE) {
+		if (lending) {
+			lending->unlisted--;
+		}
+		return;
+	}
+	if (lending->borrowers[i].loans == 0) {
+		lending->borrowers[i] = (struct borrower){.node = 0};
+		return;
+	}
+	lending->borrowers[i].ended = true;
+	if (lending->look_at_ms == UINT64_MAX) {
+		lending->look_at_ms = engine->now_ms;
+	}
+}
+
+/* Round the end of the numbers, and never 0. */
+static uint32_t next_id(const struct lending *lending)
+{
+	return lending->last_id == UINT32_MAX ? 1 : lending->last_id + 1;
+}
+
+/* Payloads in the slab are ours to move and to free: those are READ. */
+static bool may_lend(const struct engine *engine, const struct frame *frame)
+{
+	const struct lending *lending = engine->lending;
+
+	return lending && lending->unlisted == 0 && frame->payload->home == BODY_SEND &&
+	       !lending->loans[next_id(lending) % LOANS_MAX].id;
+}
+
+uint32_t engine_lend(struct engine *engine, struct frame *frame)
+{
+	struct lending *lending = engine->lending;
+	struct loan *loan;
+
+	if (!may_lend(engine, frame)) {
+		return 0;
+	}
+	lending->last_id = next_id(lending);
+	loan = &lending->loans[lending->last_id % LOANS_MAX];
+	*loan = (struct loan){.id = lending->last_id, .body = frame->payload};
+	body_hold(loan->body, HOLD_LENT);
+	engine->stats.lent++;
+	return loan->id;
+}
+
+void engine_lend_to(struct engine *engine, uint32_t id, uint32_t node)
+{
+	struct lending *lending = engine->lending;
+	uint32_t i = id ? borrower_find(lending, node) : NONE;
+
+	if (i != NONE) {
+		lending->loans[id % LOANS_MAX].borrowers[i / 64] |= UINT64_C(1) << (i % 64);
+		lending->borrowers[i].loans++;
+	}
+}
+
+void engine_lend_told(struct engine *engine, uint32_t id)
+{
+	if (id) {
+		end_if_returned(engine, &engine->lending->loans[id % LOANS_MAX]);
+	}
+}
+
+/* What it does not have it cannot give back; that is no harm. */
+void engine_lend_returned(struct engine *engine, uint32_t node,
+			  const struct control_return *returned)
+{
+	struct lending *lending = engine->lending;
+	uint32_t borrower = lending ? borrower_find(lending, node) : NONE;
+
+	for (uint32_t i = 0; i < returned->count && borrower != NONE; i++) {
+		struct loan *loan = &lending->loans[returned->loan[i] % LOANS_MAX];
+
+		if (loan->id == returned->loan[i] && has(loan, borrower)) {
+			give_back(engine, loan, borrower);
+		}
+	}
+}
+
+static void look_for(struct engine *engine, uint32_t borrower)
+{
+	struct lending *lending = engine->lending;
+	const struct borrower *ended = &lending->borrowers[borrower];
+	uint64_t mark = engine_link_mark(ended->node, ended->link);
+
+	for (uint32_t i = 0; i < LOANS_MAX && ended->loans > 0; i++) {
+		struct loan *loan = &lending->loans[i];
+
+		if (loan->id && has(loan, borrower) &&
+		    !mark_there(engine->regions[loan->body->region].memory.fd, mark)) {
+			give_back(engine, loan, borrower);
+		}
+	}
+}
+
+void engine_lend_look(struct engine *engine)
+{
+	struct lending *lending = engine->lending;
+	bool more = false;
+
+	if (!lending || engine->now_ms < lending->look_at_ms) {
+		return;
+	}
+	for (uint32_t i = 0; i < BORROWERS_MAX; i++) {
+		struct borrower *borrower = &lending->borrowers[i];
+
+		if (borrower->node && borrower->ended) {
+			look_for(engine, i);
+			if (borrower->loans == 0) {
+				*borrower = (struct borrower){.node = 0};
+			} else {
+				more = true;
+			}
+		}
+	}
+	lending->look_at_ms = more ? engine->now_ms + LOOK_MS : UINT64_MAX;
+}
+
+uint64_t engine_lend_deadline_ms(const struct engine *engine)
+{
+	return engine->lending ? engine->lending->look_at_ms : UINT64_MAX;
+}
