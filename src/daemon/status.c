@@ -145,6 +145,9 @@ static void messages(struct json *json, const struct facts *facts)
 	json_number(json, "control_rejected", facts->ring.rejected);
 	json_number(json, "pulls", facts->engine.pulls);
 	json_number(json, "pull_bytes", facts->engine.pull_bytes);
+	json_number(json, "borrows", facts->engine.borrows);
+	json_number(json, "borrow_bytes", facts->engine.borrow_bytes);
+	json_number(json, "lent", facts->engine.lent);
 	json_number(json, "pull_retries", facts->engine.pull_retries);
 	json_close(json, '}');
 }

@@ -176,8 +176,8 @@ static void unmap(struct transport_map *map)
 
 static struct foreign *foreign_new(struct engine *engine, const struct lender *lender, uint64_t key)
 {
-	struct engine_foreign shown = {.mark = engine_link_mark(engine->config.totem.node,
-								lender->life)};
+	struct engine_foreign shown = {
+		.mark = engine_link_mark(engine->config.totem.node, lender->life)};
 	struct foreign *foreign = calloc(1, sizeof(*foreign));
 	int err = foreign ? engine->ops->map(engine->transport, lender->node, key, &shown.map)
 			  : -ENOMEM;
@@ -250,8 +250,8 @@ struct body *engine_borrow(struct engine *engine, uint32_t node,
 	if (!lender || !is_new(lender, announce->loan)) {
 		return NULL;
 	}
-	foreign = wanted && engine->host.foreign ? foreign_find(engine, lender, announce->key)
-						 : NULL;
+	foreign =
+		wanted && engine->host.foreign ? foreign_find(engine, lender, announce->key) : NULL;
 	if (!foreign && wanted && engine->host.foreign) {
 		foreign = foreign_new(engine, lender, announce->key);
 	}

@@ -178,8 +178,9 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 {
 	uint64_t ring = totem_next_deadline_ms(engine->totem);
 	uint64_t transport = engine->ops->next_deadline_ms(engine->transport);
-	uint64_t next = earlier(earlier(ring, transport), earlier(engine_lend_deadline_ms(engine),
-								   engine_borrow_deadline_ms(engine)));
+	uint64_t next =
+		earlier(earlier(ring, transport), earlier(engine_lend_deadline_ms(engine),
+							  engine_borrow_deadline_ms(engine)));
 
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;

@@ -103,7 +103,7 @@ struct engine_stats {
 	uint64_t pulls, pull_bytes, pull_retries;
 	uint64_t borrows, borrow_bytes; /* payloads used in a peer's memory */
 	uint32_t lent;			/* of our clients' payloads, now */
-	uint64_t pull_mismatches; /* payloads that were not what had been announced */
+	uint64_t pull_mismatches;	/* payloads that were not what had been announced */
 	uint32_t slots_free;
 	uint64_t extents_free_bytes;
 };

@@ -18,7 +18,7 @@
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
 #define MISMATCHES_KEPT	  8
-#define MISMATCHES_MAX	  3 /* then reading the payload is no progress any more */
+#define MISMATCHES_MAX	  3  /* then reading the payload is no progress any more */
 #define READS_MAX	  32 /* READs under way at a time */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
@@ -75,6 +75,7 @@ struct region {
 	struct transport_region memory;
 	uint64_t key;
 	uint64_t bodies;
+	uint64_t late_bytes; /* lent for long (lend.c) */
 	void (*on_free)(void *ctx, uint32_t region);
 	void *on_free_ctx;
 };

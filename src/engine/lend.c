@@ -3,6 +3,9 @@
  * and nobody copies it. Each announcement carries a loan; the payload stays, beyond its release by
  * the ring, until every peer that was told of the loan has given it back.
  *
+ * Programs of other nodes may read on for as long as they like, so half of each region stays out of
+ * their reach: while that much of it is late, the rest is READ and copied as between hosts.
+ *
  * A peer whose link ends gives nothing back any more, but it and its clients may read on, even
  * after its daemon was killed. So their loans end when the kernel says that nobody has that memory
  * open any more who got it over that link (store/mark.h). */
@@ -17,6 +20,8 @@
 #define LOANS_MAX     8192u
 #define BORROWERS_MAX 128u
 #define LOOK_MS	      100u
+#define LATE_MS	      500u
+#define LATE_SHARE    2
 #define NONE	      BORROWERS_MAX
 
 /* A peer during one life of its link. */
@@ -29,6 +34,8 @@ struct borrower {
 
 struct loan {
 	uint32_t id; /* 0: none */
+	bool late;
+	uint64_t since_ms;
 	struct body *body;
 	uint64_t borrowers[BORROWERS_MAX / 64];
 };
@@ -37,8 +44,8 @@ struct lending {
 	struct loan loans[LOANS_MAX]; /* by id, modulo */
 	struct borrower borrowers[BORROWERS_MAX];
 	uint32_t last_id;
-	uint32_t unlisted; /* links for which there was no borrower left */
-	uint64_t look_at_ms; /* for loans of ended links; UINT64_MAX: there are none */
+	uint32_t unlisted;   /* links for which there was no borrower left */
+	uint64_t look_at_ms; /* UINT64_MAX: there are no loans */
 };
 
 uint64_t engine_link_mark(uint32_t node, uint64_t link)
@@ -74,6 +81,7 @@ static void end_if_returned(struct engine *engine, struct loan *loan)
 	struct body *body = loan->body;
 
 	if (!lent(loan)) {
+		engine->regions[body->region].late_bytes -= loan->late ? body->size : 0;
 		*loan = (struct loan){.id = 0};
 		engine->stats.lent--;
 		body_drop(body, HOLD_LENT);
@@ -137,9 +145,6 @@ void engine_lend_link_ended(struct engine *engine, uint32_t node)
 		return;
 	}
 	lending->borrowers[i].ended = true;
-	if (lending->look_at_ms == UINT64_MAX) {
-		lending->look_at_ms = engine->now_ms;
-	}
 }
 
 /* Round the end of the numbers, and never 0. */
@@ -148,13 +153,19 @@ static uint32_t next_id(const struct lending *lending)
 	return lending->last_id == UINT32_MAX ? 1 : lending->last_id + 1;
 }
 
+static bool mostly_late(const struct region *region)
+{
+	return region->late_bytes > region->memory.size_bytes / LATE_SHARE;
+}
+
 /* Payloads in the slab are ours to move and to free: those are READ. */
 static bool may_lend(const struct engine *engine, const struct frame *frame)
 {
 	const struct lending *lending = engine->lending;
 
 	return lending && lending->unlisted == 0 && frame->payload->home == BODY_SEND &&
-	       !lending->loans[next_id(lending) % LOANS_MAX].id;
+	       !lending->loans[next_id(lending) % LOANS_MAX].id &&
+	       !mostly_late(&engine->regions[frame->payload->region]);
 }
 
 uint32_t engine_lend(struct engine *engine, struct frame *frame)
@@ -167,9 +178,13 @@ uint32_t engine_lend(struct engine *engine, struct frame *frame)
 	}
 	lending->last_id = next_id(lending);
 	loan = &lending->loans[lending->last_id % LOANS_MAX];
-	*loan = (struct loan){.id = lending->last_id, .body = frame->payload};
+	*loan = (struct loan){
+		.id = lending->last_id, .since_ms = engine->now_ms, .body = frame->payload};
 	body_hold(loan->body, HOLD_LENT);
 	engine->stats.lent++;
+	if (lending->look_at_ms == UINT64_MAX) {
+		lending->look_at_ms = engine->now_ms + LOOK_MS;
+	}
 	return loan->id;
 }
 
@@ -207,18 +222,35 @@ void engine_lend_returned(struct engine *engine, uint32_t node,
 	}
 }
 
-static void look_for(struct engine *engine, uint32_t borrower)
+static void note_late(struct engine *engine, struct loan *loan)
 {
-	struct lending *lending = engine->lending;
-	const struct borrower *ended = &lending->borrowers[borrower];
-	uint64_t mark = engine_link_mark(ended->node, ended->link);
+	if (!loan->late && engine->now_ms >= loan->since_ms + LATE_MS) {
+		loan->late = true;
+		engine->regions[loan->body->region].late_bytes += loan->body->size;
+	}
+}
 
-	for (uint32_t i = 0; i < LOANS_MAX && ended->loans > 0; i++) {
-		struct loan *loan = &lending->loans[i];
+/* Whoever got it over an ended link may be gone. */
+static void look_for_readers(struct engine *engine, struct loan *loan)
+{
+	const struct lending *lending = engine->lending;
 
-		if (loan->id && has(loan, borrower) &&
-		    !mark_there(engine->regions[loan->body->region].memory.fd, mark)) {
-			give_back(engine, loan, borrower);
+	for (uint32_t i = 0; i < BORROWERS_MAX && loan->id; i++) {
+		const struct borrower *borrower = &lending->borrowers[i];
+
+		if (borrower->ended && has(loan, i) &&
+		    !mark_there(engine->regions[loan->body->region].memory.fd,
+				engine_link_mark(borrower->node, borrower->link))) {
+			give_back(engine, loan, i);
+		}
+	}
+}
+
+static void forget_ended(struct lending *lending)
+{
+	for (uint32_t i = 0; i < BORROWERS_MAX; i++) {
+		if (lending->borrowers[i].ended && lending->borrowers[i].loans == 0) {
+			lending->borrowers[i] = (struct borrower){.node = 0};
 		}
 	}
 }
@@ -226,24 +258,18 @@ static void look_for(struct engine *engine, uint32_t borrower)
 void engine_lend_look(struct engine *engine)
 {
 	struct lending *lending = engine->lending;
-	bool more = false;
 
 	if (!lending || engine->now_ms < lending->look_at_ms) {
 		return;
 	}
-	for (uint32_t i = 0; i < BORROWERS_MAX; i++) {
-		struct borrower *borrower = &lending->borrowers[i];
-
-		if (borrower->node && borrower->ended) {
-			look_for(engine, i);
-			if (borrower->loans == 0) {
-				*borrower = (struct borrower){.node = 0};
-			} else {
-				more = true;
-			}
+	for (uint32_t i = 0; i < LOANS_MAX && engine->stats.lent > 0; i++) {
+		if (lending->loans[i].id) {
+			note_late(engine, &lending->loans[i]);
+			look_for_readers(engine, &lending->loans[i]);
 		}
 	}
-	lending->look_at_ms = more ? engine->now_ms + LOOK_MS : UINT64_MAX;
+	forget_ended(lending);
+	lending->look_at_ms = engine->stats.lent > 0 ? engine->now_ms + LOOK_MS : UINT64_MAX;
 }
 
 uint64_t engine_lend_deadline_ms(const struct engine *engine)

@@ -50,10 +50,8 @@ static const char *check_entries(const uint8_t *bytes, uint32_t size, uint32_t e
 
 static void give_to_ring(struct engine *engine, uint32_t from, struct frame *frame)
 {
-	struct totem_event received = {.kind = TOTEM_EV_FRAME,
-				       .from = from,
-				       .info = frame->header.info,
-				       .frame = frame};
+	struct totem_event received = {
+		.kind = TOTEM_EV_FRAME, .from = from, .info = frame->header.info, .frame = frame};
 
 	engine_ring_event(engine, &received);
 }

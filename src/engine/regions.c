@@ -36,6 +36,7 @@ int engine_region_add(struct engine *engine, uint32_t region, const struct trans
 	slot->removing = false;
 	slot->memory = *memory;
 	slot->bodies = 0;
+	slot->late_bytes = 0;
 	return 0;
 }
 

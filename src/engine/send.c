@@ -143,7 +143,8 @@ static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
 
 	header.info = *info;
 	if (header.body == FRAME_ANNOUNCE) {
-		header.body_size = write_announcement(engine, frame, loan, bytes + FRAME_HEADER_SIZE);
+		header.body_size =
+			write_announcement(engine, frame, loan, bytes + FRAME_HEADER_SIZE);
 		in_cell += header.body_size;
 	} else {
 		count += frame_segs(frame, segs + 1);

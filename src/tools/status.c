@@ -142,7 +142,8 @@ static void print_messages(const struct json_value *root)
 	printf("), %" PRIu64 " delivered to programs here (",
 	       json_number_of(messages, "delivered"));
 	print_bytes(json_number_of(messages, "bytes_delivered"));
-	printf("), %" PRIu64 " large ones pulled\n", json_number_of(messages, "pulls"));
+	printf("), %" PRIu64 " large ones pulled, %" PRIu64 " used where they were\n",
+	       json_number_of(messages, "pulls"), json_number_of(messages, "borrows"));
 	printf("frames     %" PRIu64 " sent, %" PRIu64 " in their place, %" PRIu64
 	       " sent again, %" PRIu64 " asked for, %" PRIu64 " waiting\n",
 	       json_number_of(messages, "frames_sent"),

@@ -22,9 +22,8 @@ static_assert(TOKEN_FIXED_SIZE + CONTROL_RTR_MAX * RANGE_SIZE <= CONTROL_SIZE_MA
 	      "a token full of requests fits one control message");
 
 static const char *const names[CONTROL_KINDS] = {
-	"none", "join",	 "commit token", "token", "merge detect",
-	"wake", "leave", "have",	 "ask",	  "ack",
-	"return",
+	"none",	 "join", "commit token", "token", "merge detect", "wake",
+	"leave", "have", "ask",		 "ack",	  "return",
 };
 
 const char *wire_control_name(enum control_kind kind)

@@ -3,7 +3,10 @@
 #include "tests/conformance/conformance.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "tests/conformance/test.h"
 #include "tests/conformance/traffic.h"
@@ -242,6 +245,55 @@ static void read__under_way_when_the_region_goes(void **state)
 	end_memory_free(&memory);
 }
 
+/* What is mapped is the region, read-only, and stays when region and link are gone. */
+static void map__shows_what_may_be_read(void **state)
+{
+	struct pair *pair = *state;
+	struct end_memory memory = end_memory_new(MEBIBYTE);
+	struct transport_map map;
+
+	pattern_fill(memory.base, MEBIBYTE, 51);
+	assert_int_equal(end_region_add(&pair->b, 4, &memory, true), 0);
+	if (!rig->ops->maps(pair->a.t)) {
+		assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), -EOPNOTSUPP);
+		rig->ops->region_remove(pair->b.t, 4);
+		end_memory_free(&memory);
+		return;
+	}
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), 0);
+	assert_int_equal(map.size_bytes, MEBIBYTE);
+	assert_true(pattern_holds(map.base, MEBIBYTE, 51));
+	assert_int_equal(fcntl(map.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	rig->ops->region_remove(pair->b.t, 4);
+	end_turn(&pair->a);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &(struct transport_map){0}),
+			 -EACCES);
+	end_fence(&pair->a, 2);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, pair->b.slab.key, &(struct transport_map){0}),
+			 -ENOTCONN);
+	assert_true(pattern_holds(map.base, MEBIBYTE, 51));
+	munmap((void *)(uintptr_t)map.base, map.size_bytes);
+	close(map.fd);
+	end_memory_free(&memory);
+}
+
+static void map__of_what_may_not_be_read_is_refused(void **state)
+{
+	struct pair *pair = *state;
+	struct end_memory memory = end_memory_new(8192);
+	struct transport_map map;
+	int refusal = rig->ops->maps(pair->a.t) ? -EACCES : -EOPNOTSUPP;
+
+	assert_int_equal(end_region_add(&pair->b, 4, &memory, false), 0);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), refusal);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key + TRANSPORT_REGIONS_MAX, &map),
+			 refusal);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, 0, &map), refusal);
+	link_is_unharmed(pair);
+	rig->ops->region_remove(pair->b.t, 4);
+	end_memory_free(&memory);
+}
+
 static void read__and_frames_share_the_channel(void **state)
 {
 	struct pair *pair = *state;
@@ -289,6 +341,8 @@ int conformance_reads(void)
 		pair_test(read__of_a_removed_region_fails_alone),
 		pair_test(read__under_way_when_the_region_goes),
 		pair_test(read__and_frames_share_the_channel),
+		pair_test(map__shows_what_may_be_read),
+		pair_test(map__of_what_may_not_be_read_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("reads", tests, NULL, NULL);

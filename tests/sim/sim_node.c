@@ -282,8 +282,7 @@ static struct sim_memory *memory_new(const struct sim_node *node, struct transpo
 	if (ftruncate(memory->fd, SEND_MEMORY)) {
 		abort();
 	}
-	memory->base =
-		mmap(NULL, SEND_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	memory->base = mmap(NULL, SEND_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
 	region->base = memory->base;
 	region->fd = memory->fd;
 	return memory;
@@ -303,7 +302,6 @@ static void memory_free(void *ctx, uint32_t region)
 	close(memory->fd);
 	free(memory);
 }
-
 
 static struct engine_config engine_config(struct sim *sim, const struct sim_node *node)
 {

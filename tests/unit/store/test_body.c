@@ -48,6 +48,7 @@ static void name__every_hold_has_one(void **state)
 	assert_string_equal(body_hold_name(HOLD_STORE), "store");
 	assert_string_equal(body_hold_name(HOLD_SEND), "send");
 	assert_string_equal(body_hold_name(HOLD_CLIENT), "client");
+	assert_string_equal(body_hold_name(HOLD_LENT), "lent");
 	assert_string_equal(body_hold_name(HOLD_PIN), "pin");
 }
 

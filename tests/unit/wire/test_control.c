@@ -337,6 +337,28 @@ static void wire_control__ack_round_trip(void **state)
 	refuse("ack: no ring, or a number out of range");
 }
 
+static void wire_control__return_round_trip(void **state)
+{
+	(void)state;
+	start(CONTROL_RETURN);
+	in.returned.count = CONTROL_RETURN_MAX;
+	for (uint32_t i = 0; i < CONTROL_RETURN_MAX; i++) {
+		in.returned.loan[i] = UINT32_MAX - i;
+	}
+	round_trip();
+	assert_memory_equal(&out.returned, &in.returned, sizeof(in.returned));
+	in.returned.loan[200] = 0;
+	refuse("return: a loan that cannot be");
+	in.returned.count = 0;
+	refuse("return: impossible count");
+}
+
+static void fill_return(void)
+{
+	start(CONTROL_RETURN);
+	in.returned = (struct control_return){.count = 2, .loan = {3, 12}};
+}
+
 static void fill_ack(void)
 {
 	start(CONTROL_ACK);
@@ -372,7 +394,7 @@ static void wire_control__header_refusals(void **state)
 /* Cut anywhere, with the size in the header made to fit: refused, never read beyond. */
 static void wire_control__cut_short_is_refused(void **state)
 {
-	void (*const fill[])(void) = {fill_join, fill_commit, fill_token, fill_ack};
+	void (*const fill[])(void) = {fill_join, fill_commit, fill_token, fill_ack, fill_return};
 
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++) {
@@ -430,6 +452,7 @@ int main(void)
 		cmocka_unit_test(wire_control__have_round_trip),
 		cmocka_unit_test(wire_control__ask_round_trip),
 		cmocka_unit_test(wire_control__ack_round_trip),
+		cmocka_unit_test(wire_control__return_round_trip),
 		cmocka_unit_test(wire_control__header_refusals),
 		cmocka_unit_test(wire_control__cut_short_is_refused),
 		cmocka_unit_test(wire_control__bytes_left_over_are_refused),

@@ -124,14 +124,16 @@ static void entries__huge_sizes_do_not_wrap(void **state)
 
 static void announce__round_trips_and_is_bounded(void **state)
 {
-	struct frame_announce in = {.key = 1, .offset = 4096, .size = 70000, .digest = 9};
+	struct frame_announce in = {
+		.key = 1, .offset = 4096, .size = 70000, .digest = 9, .loan = 7};
 	struct frame_announce out;
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
 
 	(void)state;
 	frame_announce_encode(&in, bytes);
 	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
-	assert_true(out.key == 1 && out.offset == 4096 && out.size == 70000 && out.digest == 9);
+	assert_true(out.key == 1 && out.offset == 4096 && out.size == 70000 && out.digest == 9 &&
+		    out.loan == 7);
 	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes) - 1, &out),
 			    "shorter than an announcement");
 	in.size = MESSAGE_SIZE_MAX + 1ull;
