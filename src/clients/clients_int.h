@@ -20,11 +20,11 @@ enum client_state {
 	CLIENT_CLOSED, /* waits for its memory to be freed */
 };
 
-/* Send memory. It outlives its client until the last message in it is released. Or that of a client of
- * another node, on this host, which is only shown to ours. */
+/* Send memory. It outlives its client until the last message in it is released. Foreign: of another
+ * node's client on this host, and the engine's; it is only shown to ours. */
 struct region {
-	struct list link;	 /* in its client's, or on its own */
-	bool foreign;		 /* of another node: memory and shown_fd are the engine's */
+	struct list link; /* in its client's, or on its own */
+	bool foreign;
 	uint64_t mark;		 /* foreign: of every opening of it (store/mark.h) */
 	struct clients *clients; /* NULL when they are gone */
 	struct client *client;	 /* NULL when it is gone */
@@ -153,20 +153,20 @@ struct clients {
 	uint32_t mute_unlogged; /* disconnected since then without a line of their own */
 	struct client *by_number[PG_CLIENTS_MAX];
 	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
-	uint32_t region_hint;
-	uint32_t serial;
+	uint32_t region_hint, serial;
 	uint64_t region_serial;
 	uint32_t connections, tools;
-	uint32_t pinned_slots;	      /* slots that clients keep */
-	uint64_t pinned_extent_bytes; /* extents likewise */
-	uint64_t pinned_send_bytes;   /* send memory likewise */
-	uint64_t pinned_peer_bytes;   /* other nodes' likewise */
-	struct granted granted;	      /* of them what clients may pin */
-	uint32_t hungry;	      /* clients that say they wait for send memory */
-	uint32_t wanting;	      /* clients that wait to be told of progress */
-	bool news;		      /* there is some for one of them */
-	uint32_t pressed_regions;     /* send regions of which too much is kept */
-	uint64_t relieve_at_ms; /* when some kept body will have been waited for long enough */
+	uint32_t pinned_slots;			       /* slots that clients keep */
+	uint64_t pinned_extent_bytes;		       /* extents likewise */
+	uint64_t pinned_send_bytes;		       /* send memory likewise */
+	uint64_t pinned_peer_bytes;		       /* other nodes' likewise */
+	uint64_t peer_bytes_seen, peer_bytes_since_ms; /* what they were, and since when */
+	struct granted granted;			       /* of them what clients may pin */
+	uint32_t hungry;	  /* clients that say they wait for send memory */
+	uint32_t wanting;	  /* clients that wait to be told of progress */
+	bool news;		  /* there is some for one of them */
+	uint32_t pressed_regions; /* send regions of which too much is kept */
+	uint64_t relieve_at_ms;	  /* when some kept body will have been waited for long enough */
 	struct clients_stats stats;
 };
 
@@ -240,7 +240,7 @@ void client_events_close(struct client *client);
 /* ring.c */
 /* Sees what was read, writes what fits. */
 void client_events_pump(struct client *client);
-/* Once a turn, for all that was written: a program that wakes at the first of many messages takes the processor from us and reads one. */
+/* Once a turn, for all that was written. */
 void client_wake(struct client *client);
 /* Lets go of everything that was read when ipc_events_look was called last. */
 void client_take_back(struct client *client);

@@ -11,8 +11,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define SLICE_BYTES    (1024u * 1024)
-#define PER_TURN_BYTES (2u * 1024 * 1024)
+#define SLICE_BYTES	 (1024u * 1024)
+#define PER_TURN_BYTES	 (2u * 1024 * 1024)
+
+#define PEER_LOOK_MS	 2u
+#define PEER_LOOK_MAX_MS 100u
 
 /* Copies at most `budget` bytes. Returns how many. */
 static uint64_t copy_slice(const struct event *event, uint64_t budget)
@@ -96,6 +99,25 @@ static void look_again_at(struct clients *clients, uint64_t due_ms)
 	}
 }
 
+/* A program that has read a message of another node's says so in shared memory and wakes nobody, but
+ * its sender waits: it is looked for soon, and less and less often. */
+static void look_for_peers(struct clients *clients, uint64_t now_ms)
+{
+	uint64_t waited_ms;
+
+	if (clients->pinned_peer_bytes == 0) {
+		return;
+	}
+	if (clients->pinned_peer_bytes != clients->peer_bytes_seen) {
+		clients->peer_bytes_seen = clients->pinned_peer_bytes;
+		clients->peer_bytes_since_ms = now_ms;
+	}
+	waited_ms = (now_ms - clients->peer_bytes_since_ms) / 2;
+	look_again_at(clients,
+		      now_ms + PEER_LOOK_MS +
+			      (waited_ms < PEER_LOOK_MAX_MS ? waited_ms : PEER_LOOK_MAX_MS));
+}
+
 /* When its place is wanted back; 0: now. */
 static uint64_t patience(struct client *client, const struct event *event, uint64_t now_ms)
 {
@@ -142,6 +164,7 @@ bool clients_relieve(struct clients *clients)
 		return false;
 	}
 	now_ms = clients_now(clients);
+	look_for_peers(clients, now_ms);
 	list_for_each(it, &clients->active) {
 		if (!relieve(list_entry(it, struct client, active), now_ms, &budget)) {
 			return true;

@@ -165,6 +165,7 @@ static void event_ready(void *arg, short revents)
 	signal_program(client);
 }
 
+/* A program that wakes at the first of many messages takes the processor from us and reads one. */
 void client_wake(struct client *client)
 {
 	struct ipc_line *signalled = &ipc_indexes(client->shared.base)->events_signalled;

@@ -2,7 +2,7 @@
 /* Borrowing: an announced payload is used where its sender has it, in memory of a peer on this host
  * that we map, and given back when neither the ring nor our clients need it any more. What cannot
  * be mapped is given back at once and READ, as anywhere else. lend.c is the other side. */
-#include "engine/engine_int.h"
+#include "engine/loan.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include "engine/engine_int.h"
 
 #include "base/check.h"
+#include "engine/loan.h"
 
 static void performed(struct engine *engine, uint64_t now_ms)
 {

@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "base/check.h"
+#include "engine/loan.h"
 #include "wire/control.h"
 
 #define LEAVE_LINGER_MS 50

@@ -9,7 +9,7 @@
  * A peer whose link ends gives nothing back any more, but it and its clients may read on, even
  * after its daemon was killed. So their loans end when the kernel says that nobody has that memory
  * open any more who got it over that link (store/mark.h). */
-#include "engine/engine_int.h"
+#include "engine/loan.h"
 
 #include <errno.h>
 #include <stdlib.h>

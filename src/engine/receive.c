@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "base/check.h"
+#include "engine/loan.h"
 
 void engine_post_slot(struct engine *engine, uint32_t slot)
 {

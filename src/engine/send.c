@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "base/cursor.h"
+#include "engine/loan.h"
 
 #define CELLS_BYTES ((size_t)HEADER_CELLS * HEADER_CELL_BYTES)
 #define NO_SENDING  UINT32_MAX

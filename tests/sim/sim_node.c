@@ -154,7 +154,8 @@ static void host_deliver(void *ctx, const struct engine_delivery *delivery)
 	}
 	sim_check_delivered(host->sim, client->stream, delivery->node, delivery->pid, bytes,
 			    delivery->size);
-	if (delivery->body && host->node->held_count < 40 && sim_chance(host->sim, 3)) {
+	if (delivery->body && host->node->held_count < 40 &&
+	    sim_chance(host->sim, delivery->body->home == BODY_PEER ? 30 : 3)) {
 		dawdle(host->sim, host->node, delivery->body, bytes, delivery->size);
 	}
 }

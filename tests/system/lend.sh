@@ -61,4 +61,15 @@ ended near
 [ "$(status_number 2 borrows)" -gt 0 ] || fail "node 2 has used nothing where it was"
 [ "$(status_number 2 pulls)" = 0 ] || fail "node 2 has read $(status_number 2 pulls) payloads"
 until_true 10 all_returned || fail "$(status_number 1 lent) loans were never given back"
+
+# A reader that sleeps keeps no sender waiting: after a while its messages are copied for it.
+late 2 sleeper --read "$work/joined-asleep" "$work/awake"
+until_true 10 test -e "$work/joined-asleep" || fail "the third reader does not join: $(cat "$work/sleeper")"
+late 1 last --send 12 0
+ended last
+until_true 10 all_returned || fail "a reader that sleeps keeps $(status_number 1 lent) loans"
+: >"$work/awake"
+kill_node 2 TERM
+ended sleeper
+grep -qx "12 right, 0 wrong" "$work/sleeper" || fail "sleeper: $(cat "$work/sleeper")"
 echo "lent memory is kept until it is read, also for those whose daemon died: $(cat "$work/reader")"
