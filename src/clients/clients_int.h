@@ -96,14 +96,13 @@ struct client {
 	struct cpg_name group;
 
 	/* sends */
-	uint64_t taken;
-	uint64_t completed;
+	uint64_t taken, completed;
 	uint32_t lent; /* messages whose memory the engine has */
 	bool stalled;  /* the engine had no room */
 	bool unread;   /* more in the ring than one turn takes */
 	bool hungry;   /* it has no send memory left, says it */
-	bool progress; /* something it sent was taken or given back */
-	bool wants;    /* to be told of that */
+	bool progress; /* something it sent was taken or given back... */
+	bool wants;    /* ...and it has to be told of that */
 	struct list regions;
 	uint64_t regions_size;
 	uint32_t regions_count;
