@@ -30,6 +30,7 @@ struct clients_loop {
 struct clients_config {
 	const char *run_dir; /* must exist; the socket is made in it. Copied */
 	uint32_t node;
+	uint32_t nodes; /* that the ring may have */
 	const struct slab *slab; /* the engine's; borrowed */
 	struct slab_config slab_config;
 	uint32_t connections_max;  /* programs, <= the engine's pg.clients_max; tools likewise */

@@ -7,7 +7,7 @@
  * extents   likewise
  * send      half of what may be kept of a region at all (hold.c); of all large regions of one
  *           sender 16 MiB, half of what its library works with
- * peers'    a quarter of each region, at most 8 MiB: every node may grant as much
+ * peers'    as much of each region that all nodes but its own together may pin half of it
  *
  * What has no pin is copied by the program's own library. */
 #include "clients/keep.h"
@@ -15,8 +15,7 @@
 #define PINS_SHARE	 4
 #define CLIENT_SHARE	 2
 #define LARGE_PINS_BYTES (IPC_LARGE_REGIONS_BYTES / 2)
-#define PEER_SHARE	 4
-#define PEER_PINS_BYTES	 (8u * 1024 * 1024)
+#define PEERS_SHARE	 2
 
 static bool fits(uint64_t pinned, uint64_t more, uint64_t max)
 {
@@ -50,11 +49,11 @@ static bool fits_sender(const struct clients *clients, const struct region *regi
 		       : fits(region->granted_bytes, size, clients_region_max(clients, region) / 2);
 }
 
-static bool fits_peer(const struct region *region, uint64_t size)
+static bool fits_peer(const struct clients *clients, const struct region *region, uint64_t size)
 {
-	uint64_t share = region->memory.size / PEER_SHARE;
+	uint32_t others = clients->config.nodes > 1 ? clients->config.nodes - 1 : 1;
 
-	return fits(region->granted_bytes, size, share < PEER_PINS_BYTES ? share : PEER_PINS_BYTES);
+	return fits(region->granted_bytes, size, region->memory.size / PEERS_SHARE / others);
 }
 
 /* A body that somebody may pin already costs nothing more. */
@@ -74,7 +73,7 @@ static bool affordable_to_all(const struct clients *clients, const struct body *
 	case BODY_SEND:
 		return fits_sender(clients, clients->regions[body->region], body->size);
 	case BODY_PEER:
-		return fits_peer(clients->regions[body->region], body->size);
+		return fits_peer(clients, clients->regions[body->region], body->size);
 	}
 	return false;
 }

@@ -353,6 +353,7 @@ static int open_clients(struct daemon *daemon)
 	struct clients_config wanted = {
 		.run_dir = run_dir_path(daemon->run_dir),
 		.node = config_local(config)->id,
+		.nodes = config->node_count,
 		.slab = daemon->slab,
 		.slab_config = slab_config(daemon),
 		.connections_max = config->clients_max,
