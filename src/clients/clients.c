@@ -333,7 +333,9 @@ void clients_free(struct clients **clients_ptr)
 		client_close(client);
 	}
 	for (uint32_t i = 0; i < TRANSPORT_REGIONS_MAX; i++) {
-		if (clients->regions[i]) {
+		if (i >= ENGINE_REGIONS_MAX) {
+			free(clients->regions[i]);
+		} else if (clients->regions[i]) {
 			clients->regions[i]->clients = NULL;
 		}
 	}

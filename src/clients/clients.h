@@ -75,9 +75,11 @@ void clients_confchg(struct clients *clients, const struct engine_confchg *confc
 void clients_totem(struct clients *clients, uint32_t client, struct ringid ring,
 		   const struct nodeset *members);
 void clients_sent(struct clients *clients, uint32_t client, uint64_t cookie);
+void clients_segment_gone(struct clients *clients, uint32_t region);
 
 struct clients_stats {
 	uint32_t connected;		 /* programs now */
+	uint64_t send_bytes;		 /* of send memory, registered now */
 	uint64_t accepted, refused;	 /* connections ever */
 	uint64_t disconnected;		 /* by us: slow, hostile or mute */
 	uint64_t spilled, spilled_bytes; /* messages copied out for slow clients, ever */

@@ -20,11 +20,12 @@ enum client_state {
 	CLIENT_CLOSED, /* waits for its memory to be freed */
 };
 
-/* Send memory. It outlives its client until the last message in it is released. */
+/* Send memory, which outlives its client until the last message in it is released; or a segment
+ * with large messages. */
 struct region {
 	struct list link;	 /* in its client's, or on its own */
 	struct clients *clients; /* NULL when they are gone */
-	struct client *client;	 /* NULL when it is gone */
+	struct client *client;	 /* NULL when it is gone, and of segments */
 	uint32_t id;		 /* the engine's number */
 	uint64_t serial;	 /* the clients' number, never used twice */
 	struct ipc_memory memory;
@@ -214,6 +215,8 @@ int64_t client_sends_published(struct client *client);
 /* region.c */
 void client_region_new(struct client *client, const struct ipc_request *request);
 void client_region_free(struct client *client, const struct ipc_request *request);
+/* A segment of large messages, as memory to be announced; NULL: no memory to know it by. */
+const struct region *clients_segment(struct clients *clients, uint32_t id);
 struct region *client_region(const struct client *client, uint64_t serial);
 /* The client is going: its regions stay until the ring has let go of them. */
 void client_regions_close(struct client *client);

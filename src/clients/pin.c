@@ -4,7 +4,7 @@
  * else stops us from moving a payload. Together clients may pin
  *
  * slots     a quarter, each of them an eighth
- * extents   likewise
+ * extents   likewise, and none of those that the ring cannot do without (extents.h)
  * send      half of what may be kept of a region at all (hold.c); of all large regions of one
  *           sender 16 MiB, half of what its library works with
  *
@@ -59,8 +59,8 @@ static bool affordable_to_all(const struct clients *clients, const struct body *
 	case BODY_SLOT:
 		return fits(clients->granted.slots, 1, slab->slot_count / PINS_SHARE);
 	case BODY_EXTENT:
-		return fits(clients->granted.extent_bytes, body->size,
-			    slab->extent_bytes / PINS_SHARE);
+		return !body->spare && fits(clients->granted.extent_bytes, body->size,
+					    slab->extent_bytes / PINS_SHARE);
 	case BODY_SEND:
 		return fits_sender(clients, clients->regions[body->region], body->size);
 	}

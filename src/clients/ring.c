@@ -46,11 +46,16 @@ static enum push announce_body(struct client *client, struct event *event)
 {
 	const struct region *region;
 
-	if (event->body->home != BODY_SEND) {
+	if (event->body->home == BODY_SLOT) {
 		event->head.region = IPC_REGION_SLAB;
 		return PUSHED;
 	}
-	region = client->clients->regions[event->body->region];
+	region = event->body->home == BODY_EXTENT
+			 ? clients_segment(client->clients, event->body->region)
+			 : client->clients->regions[event->body->region];
+	if (!region) {
+		return announced(client, -ENOMEM);
+	}
 	event->head.region = region->serial;
 	return announced(client, client_announce_region(client, region));
 }

@@ -39,6 +39,11 @@ static void sent(void *ctx, uint32_t client, uint64_t cookie)
 	clients_sent(((struct daemon *)ctx)->clients, client, cookie);
 }
 
+static void segment_gone(void *ctx, uint32_t region)
+{
+	clients_segment_gone(((struct daemon *)ctx)->clients, region);
+}
+
 static void say(void *ctx, int priority, const char *text)
 {
 	(void)ctx;
@@ -87,6 +92,7 @@ struct engine_host engine_host(struct daemon *daemon)
 				    .confchg = confchg,
 				    .totem = totem,
 				    .sent = sent,
+				    .segment_gone = segment_gone,
 				    .log = say,
 				    .state = state,
 				    .configuration = configuration};
