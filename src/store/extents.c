@@ -53,12 +53,13 @@ uint64_t extents_ordinary_max(uint64_t limit_bytes)
 	return (limit_bytes - reserve) / PAGE_BYTES * PAGE_BYTES;
 }
 
-uint64_t extents_step(uint64_t limit_bytes)
+uint64_t extents_step(const struct slab_config *config)
 {
-	uint64_t max = extents_ordinary_max(limit_bytes);
+	uint64_t max = extents_ordinary_max(config->extent_bytes);
+	uint64_t wanted = config->extent_step_bytes ? config->extent_step_bytes : STEP_BYTES;
 	uint64_t step = round_up(max / ORDINARY_COUNT, UNIT_BYTES);
 
-	step = step > STEP_BYTES ? step : STEP_BYTES;
+	step = max > wanted * ORDINARY_COUNT ? step : wanted;
 	return step < max ? step : max;
 }
 
@@ -147,7 +148,7 @@ int extents_new(const struct slab_config *config, const struct extents_host *hos
 	extents->host = *host;
 	list_init(&extents->segments);
 	if (config->prefault && config->extent_bytes > 0) {
-		err = segment_new(extents, extents_step(config->extent_bytes), false, 0);
+		err = segment_new(extents, extents_step(config), false, 0);
 	}
 	if (err) {
 		extents_free(&extents);
@@ -200,7 +201,7 @@ static bool drop_one_idle(struct extents *extents)
 static int make_ordinary(struct extents *extents, uint64_t now_ms)
 {
 	uint64_t limit = extents->config.extent_bytes;
-	uint64_t step = extents_step(limit);
+	uint64_t step = extents_step(&extents->config);
 
 	if (extents->ordinary_bytes + step > extents_ordinary_max(limit)) {
 		return -ENOSPC;
@@ -289,7 +290,7 @@ static bool has_waited(const struct extents *extents, uint64_t now_ms)
 int extents_take(struct extents *extents, uint64_t size_bytes, uint64_t now_ms, struct extent *out)
 {
 	uint64_t limit = extents->config.extent_bytes;
-	bool own = size_bytes > extents_step(limit);
+	bool own = size_bytes > extents_step(&extents->config);
 	int err;
 
 	if (size_bytes == 0 || size_bytes > limit) {

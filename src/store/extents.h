@@ -51,11 +51,11 @@ struct extents_stats {
 	uint64_t made, failed;
 };
 
-/* Of slab_config.extent_bytes: the size of an ordinary segment, and what all of them may take. */
-uint64_t extents_step(uint64_t limit_bytes);
+/* The size of an ordinary segment, and what all of them may take. */
+uint64_t extents_step(const struct slab_config *config);
 uint64_t extents_ordinary_max(uint64_t limit_bytes);
 
-/* Uses extent_bytes, huge_pages, numa_node and prefault of `config`. With prefault the first segment
+/* Uses extent_bytes, extent_step_bytes, huge_pages, numa_node and prefault of `config`. With prefault the first segment
  * is made at once, and kept as long as nothing else needs its place. -ENOMEM, -EINVAL, or what the
  * host's add said. */
 int extents_new(const struct slab_config *config, const struct extents_host *host,

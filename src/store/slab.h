@@ -17,8 +17,10 @@ struct slab_config {
 	uint32_t slot_size_bytes; /* a multiple of 4096 */
 	uint32_t slot_count;
 	uint64_t extent_bytes; /* for extents.h: at most so much, a multiple of 4096 */
-	bool huge_pages;       /* wanted, if there are any to spare */
-	int numa_node;	       /* wanted; -1: any */
+	/* of one segment of it, a multiple of 4096; 0: 16 MiB, or more if there would be too many */
+	uint64_t extent_step_bytes;
+	bool huge_pages; /* wanted, if there are any to spare */
+	int numa_node;	 /* wanted; -1: any */
 	/* Memory that will be locked: touched as soon as it is there, since registration of pages that
 	 * are there is 65 times faster. */
 	bool prefault;

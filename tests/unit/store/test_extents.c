@@ -311,12 +311,13 @@ static void limits__every_size_works(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct slab_config config = {.extent_bytes = limits[i]};
 		struct extent extent;
 
 		extents_free(&world.extents);
 		assert_int_equal(build(limits[i], false), 0);
-		assert_true(extents_step(limits[i]) >= STEP);
-		assert_true(extents_ordinary_max(limits[i]) / extents_step(limits[i]) <=
+		assert_true(extents_step(&config) >= STEP);
+		assert_true(extents_ordinary_max(limits[i]) / extents_step(&config) <=
 			    EXTENTS_SEGMENTS_MAX / 2);
 		extent = must_take(1);
 		put(&extent);
