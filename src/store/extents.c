@@ -185,6 +185,11 @@ static struct segment *segment_with_room(const struct extents *extents, bool own
 	return NULL;
 }
 
+static bool has_waited(const struct extents *extents, uint64_t ms, uint64_t now_ms)
+{
+	return extents->waiting_since_ms > 0 && now_ms >= extents->waiting_since_ms + ms;
+}
+
 static bool drop_one_idle(struct extents *extents)
 {
 	list_for_each(it, &extents->segments) {
@@ -198,11 +203,15 @@ static bool drop_one_idle(struct extents *extents)
 	return false;
 }
 
+/* A program that reads is as fast as the ring or holds it up, but does not make us take more. */
 static int make_ordinary(struct extents *extents, uint64_t now_ms)
 {
 	uint64_t limit = extents->config.extent_bytes;
 	uint64_t step = extents_step(&extents->config);
 
+	if (extents->ordinary_bytes > 0 && !has_waited(extents, EXTENTS_GROW_MS, now_ms)) {
+		return -ENOSPC;
+	}
 	if (extents->ordinary_bytes + step > extents_ordinary_max(limit)) {
 		return -ENOSPC;
 	}
@@ -281,12 +290,6 @@ static int take_from(struct extents *extents, uint64_t size, bool own, uint64_t 
 	return 0;
 }
 
-static bool has_waited(const struct extents *extents, uint64_t now_ms)
-{
-	return extents->waiting_since_ms > 0 &&
-	       now_ms >= extents->waiting_since_ms + EXTENTS_PATIENCE_MS;
-}
-
 int extents_take(struct extents *extents, uint64_t size_bytes, uint64_t now_ms, struct extent *out)
 {
 	uint64_t limit = extents->config.extent_bytes;
@@ -297,7 +300,7 @@ int extents_take(struct extents *extents, uint64_t size_bytes, uint64_t now_ms, 
 		return -EMSGSIZE;
 	}
 	err = take_from(extents, size_bytes, own, now_ms, out);
-	if (err == -ENOSPC && !own && has_waited(extents, now_ms)) {
+	if (err == -ENOSPC && !own && has_waited(extents, EXTENTS_PATIENCE_MS, now_ms)) {
 		err = take_from(extents, size_bytes, true, now_ms, out);
 	}
 	if (err && extents->waiting_since_ms == 0) {
@@ -352,20 +355,32 @@ void extents_turn(struct extents *extents, uint64_t now_ms)
 	extents->asked_ms = now_ms;
 }
 
+/* When asking again may help that did not help when it was asked last. */
+static uint64_t ask_again_ms(const struct extents *extents)
+{
+	const uint64_t moments[] = {extents->retry_at_ms,
+				    extents->waiting_since_ms + EXTENTS_GROW_MS,
+				    extents->waiting_since_ms + EXTENTS_PATIENCE_MS};
+
+	if (extents->waiting_since_ms == 0) {
+		return UINT64_MAX;
+	}
+	for (size_t i = 0; i < sizeof(moments) / sizeof(moments[0]); i++) {
+		if (moments[i] > extents->asked_ms) {
+			return moments[i];
+		}
+	}
+	return UINT64_MAX;
+}
+
 uint64_t extents_next_deadline_ms(const struct extents *extents)
 {
-	uint64_t next = UINT64_MAX;
-	uint64_t look;
+	uint64_t next = ask_again_ms(extents);
 
 	list_for_each(it, &extents->segments) {
 		uint64_t due = due_ms(extents, list_entry(it, struct segment, link));
 
 		next = due < next ? due : next;
-	}
-	look = extents->retry_at_ms > 0 ? extents->retry_at_ms
-					: extents->waiting_since_ms + EXTENTS_PATIENCE_MS;
-	if (extents->waiting_since_ms > 0 && look > extents->asked_ms) {
-		next = look < next ? look : next;
 	}
 	return next;
 }

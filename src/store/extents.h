@@ -21,6 +21,9 @@
 
 #define EXTENTS_SEGMENTS_MAX 128u
 #define EXTENTS_IDLE_MS	     5000u
+/* So long the oldest message waits for others to make room before another segment is made, and before
+ * it gets one of its own. */
+#define EXTENTS_GROW_MS	     50u
 #define EXTENTS_PATIENCE_MS  200u
 #define EXTENTS_RETRY_MS     100u
 #define EXTENTS_RETRY_MAX_MS 10000u
