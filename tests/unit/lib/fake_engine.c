@@ -184,7 +184,9 @@ static bool extent_take(struct engine *engine, uint64_t size, struct body *body)
 {
 	struct extent extent;
 
-	if (extents_take(engine->extents, size, 0, &extent)) {
+	/* Whoever asks has waited. */
+	if (extents_take(engine->extents, size, 1, &extent) &&
+	    extents_take(engine->extents, size, 1 + EXTENTS_GROW_MS, &extent)) {
 		return false;
 	}
 	body->home = BODY_EXTENT;
