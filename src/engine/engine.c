@@ -171,11 +171,10 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 {
 	uint64_t ring = totem_next_deadline_ms(engine->totem);
 	uint64_t transport = engine->ops->next_deadline_ms(engine->transport);
+	uint64_t extents = extents_next_deadline_ms(engine->extents);
 	uint64_t next = ring < transport ? ring : transport;
 
-	if (extents_next_deadline_ms(engine->extents) < next) {
-		next = extents_next_deadline_ms(engine->extents);
-	}
+	next = extents < next ? extents : next;
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
 	}
