@@ -44,6 +44,7 @@ struct transport_region {
 	size_t size_bytes; /* a multiple of the page size */
 	int fd;		   /* memfd behind it, sealed against shrinking */
 	bool remote_read;  /* peers may READ it */
+	const char *use; /* what it is for, in the log; NULL: send memory. Borrowed for the call */
 };
 
 /* A piece of registered memory. */
@@ -117,6 +118,13 @@ struct transport_peer_stats {
 	uint64_t bytes_sent, bytes_received;
 	uint64_t reads, read_bytes;
 	uint64_t redials, receiver_not_ready;
+};
+
+/* What the transport takes for itself, and of whose memory it should be. */
+struct transport_memory {
+	int numa_node;		   /* the adapter's; -1: it has none, or does not say */
+	uint64_t registered_bytes; /* locked for the adapter, all regions and buffers */
+	uint64_t queues_bytes;	   /* buffers and queues of the transport, all peers together */
 };
 
 /* Every member is set in every implementation. Unless said otherwise a call returns 0 or a negative
@@ -198,6 +206,7 @@ struct transport_ops {
 	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the
 	 * transport's life. */
 	const char *(*device)(const struct transport *t);
+	void (*memory)(const struct transport *t, struct transport_memory *out);
 	/* -ENOENT for an unknown peer. */
 	int (*peer_stats)(const struct transport *t, uint32_t node,
 			  struct transport_peer_stats *out);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clients/keep.h"
+#include "clients/region.h"
 
 static const char DOOM_STOPPING[] = "the daemon stops";
 

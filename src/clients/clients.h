@@ -30,7 +30,7 @@ struct clients_loop {
 struct clients_config {
 	const char *run_dir; /* must exist; the socket is made in it. Copied */
 	uint32_t node;
-	uint32_t nodes; /* that the ring may have */
+	uint32_t nodes;		 /* that the ring may have */
 	const struct slab *slab; /* the engine's; borrowed */
 	struct slab_config slab_config;
 	uint32_t connections_max;  /* programs, <= the engine's pg.clients_max; tools likewise */
@@ -78,10 +78,11 @@ void clients_totem(struct clients *clients, uint32_t client, struct ringid ring,
 void clients_sent(struct clients *clients, uint32_t client, uint64_t cookie);
 int clients_foreign(struct clients *clients, const struct engine_foreign *foreign,
 		    uint32_t *region);
-void clients_foreign_gone(struct clients *clients, uint32_t region);
+void clients_region_gone(struct clients *clients, uint32_t region);
 
 struct clients_stats {
 	uint32_t connected;		 /* programs now */
+	uint64_t send_bytes;		 /* of send memory, registered now */
 	uint64_t accepted, refused;	 /* connections ever */
 	uint64_t disconnected;		 /* by us: slow, hostile or mute */
 	uint64_t spilled, spilled_bytes; /* messages copied out for slow clients, ever */

@@ -20,14 +20,14 @@ enum client_state {
 	CLIENT_CLOSED, /* waits for its memory to be freed */
 };
 
-/* Send memory. It outlives its client until the last message in it is released. Foreign: of another
- * node's client on this host, and the engine's; it is only shown to ours. */
+/* Send memory, which outlives its client until the last message in it is released; or a segment with
+ * large messages; or, foreign, memory of another node's client on this host. */
 struct region {
 	struct list link; /* in its client's, or on its own */
 	bool foreign;
 	uint64_t mark;		 /* foreign: of every opening of it (store/mark.h) */
 	struct clients *clients; /* NULL when they are gone */
-	struct client *client;	 /* NULL when it is gone */
+	struct client *client;	 /* NULL when it is gone, and of segments */
 	uint32_t id;		 /* the engine's number */
 	uint64_t serial;	 /* the clients' number, never used twice */
 	struct ipc_memory memory;
@@ -40,6 +40,7 @@ struct region {
 struct granted {
 	uint32_t slots;
 	uint64_t extent_bytes;
+	uint64_t peer_bytes; /* in other nodes' large regions */
 };
 
 /* Memory that messages of a slow client were copied into. */
@@ -186,7 +187,7 @@ int clients_listen(struct clients *clients);
 void clients_unlisten(struct clients *clients);
 
 /* hello.c */
-/* Answers the first packet; afterwards the client is open or doomed. */
+/* Answers the first packet. */
 void client_hello(struct client *client, const struct ipc_request *request);
 /* Ends the connections whose first packet is overdue. */
 void clients_end_mute(struct clients *clients);
@@ -214,21 +215,6 @@ void client_set_wants(struct client *client, bool wants);
 void client_tell_sendable(struct client *client);
 /* Everything published so far, or -1 when the client claims the impossible (it is doomed then). */
 int64_t client_sends_published(struct client *client);
-
-/* region.c */
-void client_region_new(struct client *client, const struct ipc_request *request);
-void client_region_free(struct client *client, const struct ipc_request *request);
-struct region *client_region(const struct client *client, uint64_t serial);
-/* The client is going: its regions stay until the ring has let go of them. */
-void client_regions_close(struct client *client);
-/* The clients end before the engine, which frees what it needs longer. */
-void clients_forget_region(struct clients *clients, uint32_t id);
-/* Tells the client of memory that events will name, if it was not told before. 0; -EAGAIN: when the
- * side socket has room; -ETOOMANYREFS: later; else it cannot be told. */
-int client_announce_chunk(struct client *client, struct chunk *chunk);
-int client_announce_region(struct client *client, const struct region *region);
-/* Sealed memory, and a second descriptor for those who may only read it. */
-int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd);
 
 /* event.c */
 struct event *client_event_new(struct client *client, enum ipc_event_kind kind, uint64_t data_size);

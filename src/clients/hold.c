@@ -4,7 +4,7 @@
  *
  * slots     as many as there are, for a client that reads: when few are left the ring waits; an
  *           eighth for clients that lag (pace.c)
- * extents   half
+ * extents   half, as long as no message waits for a place
  * send      half of each region, or for large messages half of what a client may have
  * peers'    likewise, and never for long: their senders are not ours to ask how urgent it is
  *
@@ -147,7 +147,8 @@ static bool slots_pressed(const struct clients *clients)
 
 static bool extents_pressed(const struct clients *clients)
 {
-	return clients->pinned_extent_bytes > extents_max(clients);
+	return clients->pinned_extent_bytes > extents_max(clients) ||
+	       (clients->pinned_extent_bytes > 0 && engine_extents_short(clients->engine));
 }
 
 /* Who says it has none left may be right although less than its share is kept: it may lie badly. */

@@ -4,10 +4,11 @@
  * else stops us from moving a payload. Together clients may pin
  *
  * slots     a quarter, each of them an eighth
- * extents   likewise
+ * extents   likewise, and none of those that the ring cannot do without (extents.h)
  * send      half of what may be kept of a region at all (hold.c); of all large regions of one
  *           sender 16 MiB, half of what its library works with
- * peers'    as much of each region that all nodes but its own together may pin half of it
+ * peers'    divided by the number of other nodes, so that all together pin no more than that: half of a
+ *           common region, and 16 MiB of large ones
  *
  * What has no pin is copied by the program's own library. */
 #include "clients/keep.h"
@@ -53,7 +54,9 @@ static bool fits_peer(const struct clients *clients, const struct region *region
 {
 	uint32_t others = clients->config.nodes > 1 ? clients->config.nodes - 1 : 1;
 
-	return fits(region->granted_bytes, size, region->memory.size / PEERS_SHARE / others);
+	return is_large(region) ? fits(clients->granted.peer_bytes, size, LARGE_PINS_BYTES / others)
+				: fits(region->granted_bytes, size,
+				       region->memory.size / PEERS_SHARE / others);
 }
 
 /* A body that somebody may pin already costs nothing more. */
@@ -68,8 +71,8 @@ static bool affordable_to_all(const struct clients *clients, const struct body *
 	case BODY_SLOT:
 		return fits(clients->granted.slots, 1, slab->slot_count / PINS_SHARE);
 	case BODY_EXTENT:
-		return fits(clients->granted.extent_bytes, body->size,
-			    slab->extent_bytes / PINS_SHARE);
+		return !body->spare && fits(clients->granted.extent_bytes, body->size,
+					    slab->extent_bytes / PINS_SHARE);
 	case BODY_SEND:
 		return fits_sender(clients, clients->regions[body->region], body->size);
 	case BODY_PEER:
@@ -102,7 +105,11 @@ static void count(struct granted *granted, const struct body *body, uint64_t byt
 static void count_once(struct clients *clients, const struct body *body, bool more)
 {
 	if (body->home == BODY_SEND || body->home == BODY_PEER) {
-		clients->regions[body->region]->granted_bytes += more ? body->size : 0 - body->size;
+		struct region *region = clients->regions[body->region];
+		uint64_t bytes = more ? body->size : 0 - body->size;
+
+		region->granted_bytes += bytes;
+		clients->granted.peer_bytes += region->foreign && is_large(region) ? bytes : 0;
 	} else {
 		count(&clients->granted, body, body->size, more);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Send memory: made for one client, which alone may write it; shown read-only to the clients that
  * its messages go to. */
-#include "clients/clients_int.h"
+#include "clients/region.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,11 +67,46 @@ static void region_freed(void *arg, uint32_t id)
 
 	if (region->clients) {
 		region->clients->regions[id] = NULL;
+		region->clients->stats.send_bytes -= region->memory.size;
 		tell_gone(region->clients, id, region->serial);
 	}
 	ipc_memory_free(&region->memory);
 	close(region->shown_fd);
 	free(region);
+}
+
+/* Known here from when the first message in it is shown to a client. */
+const struct region *clients_segment(struct clients *clients, uint32_t id)
+{
+	struct transport_region memory;
+	struct region *region = clients->regions[id];
+
+	if (region || !engine_segment(clients->engine, id, &memory)) {
+		return region;
+	}
+	region = calloc(1, sizeof(*region));
+	if (region) {
+		list_init(&region->link);
+		region->clients = clients;
+		region->id = id;
+		region->serial = ++clients->region_serial;
+		region->memory.size = memory.size_bytes;
+		region->shown_fd = memory.fd;
+		clients->regions[id] = region;
+	}
+	return region;
+}
+
+/* The descriptor is the engine's. */
+void clients_region_gone(struct clients *clients, uint32_t id)
+{
+	struct region *region = clients ? clients->regions[id] : NULL;
+
+	if (region) {
+		clients->regions[id] = NULL;
+		tell_gone(clients, id, region->serial);
+		free(region);
+	}
 }
 
 int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memory, int *shown_fd)
@@ -91,8 +126,8 @@ int clients_memory_new(const char *name, uint64_t size, struct ipc_memory *memor
 
 static uint32_t free_id(struct clients *clients)
 {
-	for (uint32_t i = 1; i < TRANSPORT_REGIONS_MAX - 1; i++) {
-		uint32_t id = 1 + (clients->region_hint + i) % (TRANSPORT_REGIONS_MAX - 2);
+	for (uint32_t i = 1; i < ENGINE_REGIONS_MAX; i++) {
+		uint32_t id = 1 + (clients->region_hint + i) % (ENGINE_REGIONS_MAX - 1);
 
 		if (!clients->regions[id]) {
 			clients->region_hint = id;
@@ -138,6 +173,7 @@ static int region_new(struct client *client, uint64_t size, struct region **out)
 	region->client = client;
 	region->serial = ++clients->region_serial;
 	clients->regions[region->id] = region;
+	clients->stats.send_bytes += region->memory.size;
 	list_append(&client->regions, &region->link);
 	client->regions_size += region->memory.size;
 	client->regions_count++;
@@ -175,22 +211,11 @@ int clients_foreign(struct clients *clients, const struct engine_foreign *foreig
 	return 0;
 }
 
-void clients_foreign_gone(struct clients *clients, uint32_t id)
-{
-	struct region *region = clients ? clients->regions[id] : NULL;
-
-	if (region) {
-		clients->regions[id] = NULL;
-		tell_gone(clients, id, region->serial);
-		free(region);
-	}
-}
-
 void clients_forget_region(struct clients *clients, uint32_t id)
 {
 	struct region *region = clients->regions[id];
 
-	if (region && region->foreign) {
+	if (region && (region->foreign || id >= ENGINE_REGIONS_MAX)) {
 		free(region);
 	} else if (region) {
 		region->clients = NULL;

@@ -7,6 +7,7 @@
  * senders wait for that long and no longer: once per large message; for small ones, which wait in
  * slots, until pace.c finds that it lags. */
 #include "clients/keep.h"
+#include "clients/region.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 /* Requests. Those that have a place in the order of a client's calls wait until the engine has
  * taken every message sent before them. */
 #include "clients/clients_int.h"
+#include "clients/region.h"
 
 #include <errno.h>
 #include <string.h>

@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "clients/keep.h"
+#include "clients/region.h"
 
 #define RING_HELD_MAX	    128u
 #define RING_HELD_MAX_BYTES (8u * 1024 * 1024)
@@ -46,11 +47,16 @@ static enum push announce_body(struct client *client, struct event *event)
 {
 	const struct region *region;
 
-	if (event->body->home == BODY_SLOT || event->body->home == BODY_EXTENT) {
+	if (event->body->home == BODY_SLOT) {
 		event->head.region = IPC_REGION_SLAB;
 		return PUSHED;
 	}
-	region = client->clients->regions[event->body->region];
+	region = event->body->home == BODY_EXTENT
+			 ? clients_segment(client->clients, event->body->region)
+			 : client->clients->regions[event->body->region];
+	if (!region) {
+		return announced(client, -ENOMEM);
+	}
 	event->head.region = region->serial;
 	return announced(client, client_announce_region(client, region));
 }

@@ -2,6 +2,7 @@
 /* Messages on their way from a client's ring to the engine, and their memory on its way back.
  * Everything in the ring is hostile: one copy is made, and the copy is checked. */
 #include "clients/clients_int.h"
+#include "clients/region.h"
 
 #include <string.h>
 

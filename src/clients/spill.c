@@ -3,6 +3,7 @@
  * so that the slab and the senders get theirs back. A client that leaves too much there is
  * disconnected. */
 #include "clients/keep.h"
+#include "clients/region.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,9 @@
 #include "pg/pg.h"
 #include "wire/frame.h"
 
-#define PAGE_BYTES 4096u
+/* Or what the window needs. With slots of 32 KiB a daemon stays within 64 MiB. */
+#define SLOTS_DEFAULT 512
+#define PAGE_BYTES    4096u
 
 static const struct config_key *key_of(const char *section, const char *name)
 {
@@ -137,9 +139,12 @@ uint32_t config_slots_needed(uint32_t window_size)
 
 static int check_slots(struct config_parser *parser)
 {
-	const struct config *config = parser->config;
+	struct config *config = parser->config;
 	uint32_t needed = config_slots_needed(config->totem.window_size);
 
+	if (config->slots == 0) {
+		config->slots = needed > SLOTS_DEFAULT ? needed : SLOTS_DEFAULT;
+	}
 	if (config->slots >= needed) {
 		return 0;
 	}

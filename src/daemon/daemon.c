@@ -15,9 +15,12 @@
 #include "daemon/engine_host.h"
 #include "config/exit_code.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 #include "daemon/process.h"
 
 #define STATE_DIR_DEFAULT "/var/lib/coronet"
+/* Headers, queues, and the send memory of a few clients. */
+#define LOCKED_BESIDES_BYTES (32u * 1024 * 1024)
 
 static void tell(void *ctx, int priority, const char *text)
 {
@@ -214,31 +217,66 @@ static int open_files(struct daemon *daemon, const char *run_dir)
 static struct slab_config slab_config(const struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
-	/* An adapter pins all of it at once; shared memory is filled as it is used. */
+	/* An adapter pins what it is shown; shared memory is filled as it is used. */
 	bool pinned = strcmp(daemon->carrier.ops->name, "rdma") == 0;
 
 	return (struct slab_config){.slot_size_bytes = config->slot_size_bytes,
 				    .slot_count = config->slots,
 				    .extent_bytes = config->extents_bytes,
 				    .huge_pages = pinned && config->huge_pages,
+				    .numa_node = daemon->numa_node,
 				    .prefault = pinned};
+}
+
+/* Large messages have memory registered for them while the ring runs: better to hear of it now. */
+static void warn_of_lock_limit(const struct slab_config *config)
+{
+	uint64_t slots = (uint64_t)config->slot_count * config->slot_size_bytes;
+	uint64_t need = slots + config->extent_bytes + LOCKED_BESIDES_BYTES;
+	uint64_t limit;
+
+	if (config->prefault && memory_lock_limit(&limit) && limit < need) {
+		log_say(LOG_PART_MAIN, LOG_WARNING,
+			"RLIMIT_MEMLOCK is %llu MiB; large messages may have to wait for memory that "
+			"cannot be locked. Slots, extents and a few clients take up to %llu MiB: raise "
+			"it (LimitMEMLOCK in the unit file, limits.conf(5), CAP_IPC_LOCK) or lower "
+			"rdma.extents",
+			(unsigned long long)(limit >> 20), (unsigned long long)(need >> 20));
+	}
+}
+
+static void say_where(const struct daemon *daemon)
+{
+	const struct sealed *memory = slab_memory(daemon->slab);
+
+	if (daemon->config->huge_pages && daemon->numa_node >= 0) {
+		log_say(LOG_PART_MAIN, LOG_INFO,
+			"the adapter is on NUMA node %d, the slots on node %d, %s huge pages",
+			daemon->numa_node, memory->node, memory->huge ? "in" : "without");
+	}
 }
 
 static int open_slab(struct daemon *daemon)
 {
-	struct slab_config config = slab_config(daemon);
-	int err = slab_new(&config, &daemon->slab);
+	struct transport_memory transport;
+	struct slab_config config;
+	int err;
 
+	daemon->carrier.ops->memory(daemon->carrier.transport, &transport);
+	daemon->numa_node = transport.numa_node;
+	config = slab_config(daemon);
+	err = slab_new(&config, &daemon->slab);
 	if (err) {
 		log_say(LOG_PART_MAIN, LOG_ERR,
-			"no memory for messages (%llu MiB): %s. Lower rdma.extents or rdma.slots",
-			(unsigned long long)((daemon->config->extents_bytes +
-					      (uint64_t)daemon->config->slots *
-						      daemon->config->slot_size_bytes) >>
+			"no memory for messages (%llu MiB): %s. Lower rdma.slots",
+			(unsigned long long)(((uint64_t)config.slot_count *
+					      config.slot_size_bytes) >>
 					     20),
 			strerror(-err));
 		return EXIT_FATAL;
 	}
+	warn_of_lock_limit(&config);
+	say_where(daemon);
 	return EXIT_OK;
 }
 

@@ -25,6 +25,7 @@ struct daemon {
 	struct ring_id_file *ring_id;
 	struct loop *loop;
 	struct carrier carrier;
+	int numa_node; /* the adapter's; -1: not known */
 	struct slab *slab;
 	struct engine *engine;
 	struct clients *clients;

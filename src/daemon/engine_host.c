@@ -44,9 +44,9 @@ static int foreign(void *ctx, const struct engine_foreign *memory, uint32_t *reg
 	return clients_foreign(((struct daemon *)ctx)->clients, memory, region);
 }
 
-static void foreign_gone(void *ctx, uint32_t region)
+static void region_gone(void *ctx, uint32_t region)
 {
-	clients_foreign_gone(((struct daemon *)ctx)->clients, region);
+	clients_region_gone(((struct daemon *)ctx)->clients, region);
 }
 
 static void say(void *ctx, int priority, const char *text)
@@ -98,7 +98,7 @@ struct engine_host engine_host(struct daemon *daemon)
 				    .totem = totem,
 				    .sent = sent,
 				    .foreign = foreign,
-				    .foreign_gone = foreign_gone,
+				    .region_gone = region_gone,
 				    .log = say,
 				    .state = state,
 				    .configuration = configuration};

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -166,6 +167,17 @@ static void set_nice(int value)
 	}
 }
 
+/* Tables for as many groups and members as there may ever be are mostly empty: a huge page for each
+ * part that is touched would be megabytes for a few bytes. Memory for messages has huge pages of its
+ * own kind. */
+static void keep_tables_sparse(void)
+{
+	if (prctl(PR_SET_THP_DISABLE, 1ul, 0ul, 0ul, 0ul)) {
+		log_say(LOG_PART_MAIN, LOG_DEBUG, "transparent huge pages stay: %s",
+			strerror(errno));
+	}
+}
+
 /* A page that has to be fetched from swap holds the token. Only without a limit: with one, later allocations would fail at it. */
 static void lock_memory(void)
 {
@@ -205,5 +217,6 @@ void process_raise_priority(const struct config *config)
 			set_nice(-20);
 		}
 	}
+	keep_tables_sparse();
 	lock_memory();
 }

@@ -10,12 +10,15 @@
 
 #include "daemon/json.h"
 #include "daemon/log.h"
+#include "daemon/memory.h"
 
 struct facts {
 	const struct daemon *daemon;
 	struct totem_status ring;
 	struct engine_stats engine;
 	struct clients_stats clients;
+	struct transport_memory transport;
+	struct memory_facts process;
 };
 
 static struct facts gather(const struct daemon *daemon)
@@ -24,6 +27,9 @@ static struct facts gather(const struct daemon *daemon)
 
 	engine_status(daemon->engine, &facts.ring, &facts.engine);
 	clients_stats(daemon->clients, &facts.clients);
+	engine_transport_ops(daemon->engine)
+		->memory(engine_transport(daemon->engine), &facts.transport);
+	memory_facts(&facts.process);
 	return facts;
 }
 
@@ -155,6 +161,9 @@ static void messages(struct json *json, const struct facts *facts)
 static void memory(struct json *json, const struct facts *facts)
 {
 	const struct config *config = facts->daemon->config;
+	const struct sealed *slots = slab_memory(facts->daemon->slab);
+	const struct extents_stats *extents = &facts->engine.extents;
+	const struct transport_memory *transport = &facts->transport;
 
 	json_open(json, "memory", '{');
 	json_number(json, "slots", config->slots);
@@ -162,6 +171,25 @@ static void memory(struct json *json, const struct facts *facts)
 	json_number(json, "slot_size", config->slot_size_bytes);
 	json_number(json, "extents", config->extents_bytes);
 	json_number(json, "extents_free", facts->engine.extents_free_bytes);
+	json_number(json, "extents_used", extents->used_bytes);
+	json_number(json, "extents_ready", extents->segment_bytes);
+	json_number(json, "segments", extents->segments);
+	json_number(json, "segments_made", extents->made);
+	json_number(json, "segments_failed", extents->failed);
+	json_number(json, "send_memory", facts->clients.send_bytes);
+	json_number(json, "headers", facts->engine.header_bytes);
+	json_number(json, "queues", transport->queues_bytes);
+	json_number(json, "registered", transport->registered_bytes);
+	json_number(json, "resident", facts->process.resident_bytes);
+	json_number(json, "locked", facts->process.locked_bytes);
+	json_number(json, "pinned", facts->process.pinned_bytes);
+	json_number(json, "huge", (slots->huge ? slots->size : 0) + extents->huge_bytes);
+	if (facts->daemon->numa_node >= 0) {
+		json_number(json, "adapter_node", (uint64_t)facts->daemon->numa_node);
+	}
+	if (slots->node >= 0) {
+		json_number(json, "slots_node", (uint64_t)slots->node);
+	}
 	json_close(json, '}');
 }
 

@@ -203,7 +203,9 @@ static struct foreign *foreign_new(struct engine *engine, const struct lender *l
 
 static void foreign_free(struct engine *engine, struct foreign *foreign)
 {
-	engine->host.foreign_gone(engine->host.ctx, foreign->region);
+	if (engine->host.region_gone) {
+		engine->host.region_gone(engine->host.ctx, foreign->region);
+	}
 	list_remove(&foreign->link);
 	unmap(&foreign->map);
 	free(foreign);

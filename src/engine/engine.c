@@ -50,12 +50,14 @@ static int register_memory(struct engine *engine)
 	struct transport_region slab = {.base = slab_base(engine->slab),
 					.size_bytes = slab_size(engine->slab),
 					.fd = slab_fd(engine->slab),
-					.remote_read = true};
+					.remote_read = true,
+					.use = "slots"};
 	int err = engine->ops->region_add(engine->transport, TRANSPORT_REGION_SLAB, &slab,
 					  &engine->slab_key);
 
 	err = err ? err : engine_send_init(engine);
-	return err ? err : engine_lend_init(engine);
+	err = err ? err : engine_lend_init(engine);
+	return err ? err : engine_extents_init(engine);
 }
 
 static int build(struct engine *engine)
@@ -160,6 +162,7 @@ void engine_free(struct engine **engine_ptr)
 	engine_borrow_fini(engine);
 	totem_free(&engine->totem);
 	pg_free(&engine->pg);
+	extents_free(&engine->extents);
 	engine_frames_fini(engine);
 	free(engine);
 	*engine_ptr = NULL;
@@ -183,6 +186,7 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 		earlier(earlier(ring, transport), earlier(engine_lend_deadline_ms(engine),
 							  engine_borrow_deadline_ms(engine)));
 
+	next = earlier(next, extents_next_deadline_ms(engine->extents));
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
 	}
@@ -323,6 +327,7 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 		engine_ring_event(engine, &timer);
 	}
 	engine_pull_pump(engine);
+	extents_turn(engine->extents, now_ms);
 	engine_pack_pump(engine);
 	engine_lend_look(engine);
 	engine_borrow_look(engine);
@@ -389,7 +394,9 @@ void engine_status(const struct engine *engine, struct totem_status *ring,
 	totem_status(engine->totem, ring);
 	*stats = engine->stats;
 	stats->slots_free = engine->posted;
-	stats->extents_free_bytes = slab_extents_free(engine->slab);
+	extents_stats(engine->extents, &stats->extents);
+	stats->extents_free_bytes = stats->extents.limit_bytes - stats->extents.used_bytes;
+	stats->header_bytes = (uint64_t)HEADER_CELLS * HEADER_CELL_BYTES;
 }
 
 const struct transport_ops *engine_transport_ops(const struct engine *engine)

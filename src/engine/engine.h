@@ -14,11 +14,16 @@
 
 #include "pg/pg.h"
 #include "store/body.h"
+#include "store/extents.h"
 #include "store/slab.h"
 #include "totem/totem.h"
 #include "transport.h"
 
 struct engine;
+
+/* Regions of the transport: 0 is the slab; up to here those of the host; then segments, and one for
+ * headers. */
+#define ENGINE_REGIONS_MAX (TRANSPORT_REGIONS_MAX - 1 - EXTENTS_SEGMENTS_MAX)
 
 /* One message for one local client. The group's name is borrowed; the body is borrowed too: a host
  * that needs it beyond the call takes body_hold(body, HOLD_CLIENT) and drops it when the client has
@@ -29,7 +34,7 @@ struct engine_delivery {
 	uint32_t node;
 	uint32_t pid;
 	struct body *body; /* NULL when size is 0 */
-	uint32_t region;   /* 0: the slab, else a client's send region */
+	uint32_t region;   /* 0: the slab, else a client's send region, or a segment */
 	uint64_t offset;   /* in the region */
 	uint64_t size;
 };
@@ -65,8 +70,9 @@ struct engine_host {
 	 * engine_region_add. 0 or negative errno: not now. May be NULL: peers' payloads are then
 	 * always read. */
 	int (*foreign)(void *ctx, const struct engine_foreign *foreign, uint32_t *region);
-	/* There are none left, and there come no more. */
-	void (*foreign_gone)(void *ctx, uint32_t region);
+	/* Nothing lies in this segment (engine_segment), or foreign memory, any more; it goes when this
+	 * returns. May be NULL. */
+	void (*region_gone)(void *ctx, uint32_t region);
 	/* priority as in syslog(3) */
 	void (*log)(void *ctx, int priority, const char *text);
 	/* Every state change of the ring, for status and logs; may be NULL. */
@@ -105,7 +111,9 @@ struct engine_stats {
 	uint32_t lent;			/* of our clients' payloads, now */
 	uint64_t pull_mismatches;	/* payloads that were not what had been announced */
 	uint32_t slots_free;
-	uint64_t extents_free_bytes;
+	uint64_t extents_free_bytes; /* of the most there may be */
+	struct extents_stats extents;
+	uint64_t header_bytes; /* what frames' headers are sent from */
 };
 
 /* Takes ownership of the transport (closed by engine_free), also when it fails. -EINVAL: sizes that
@@ -137,14 +145,18 @@ void engine_peer_remove(struct engine *engine, uint32_t node);
 /* True once the first view has been activated: clients may be let in. */
 bool engine_ready(const struct engine *engine);
 
-/* Send memory: registered with the adapter. Ids 1..TRANSPORT_REGIONS_MAX-1 are the host's to
- * choose. -EEXIST, -ENOMEM, -EINVAL. */
+/* Send memory: registered with the adapter. Ids 1..ENGINE_REGIONS_MAX-1 are the host's to choose.
+ * -EEXIST, -ENOMEM, -EINVAL. */
 int engine_region_add(struct engine *engine, uint32_t region,
 		      const struct transport_region *memory);
 /* The region vanishes when the last message in it is released; on_free (may be NULL) is called
  * then, maybe at once. */
 void engine_region_remove(struct engine *engine, uint32_t region,
 			  void (*on_free)(void *ctx, uint32_t region), void *ctx);
+
+/* The memory behind the region of a delivery whose body is an extent; the descriptor can be mapped
+ * for reading and no other way. It stays until host.region_gone. False: it is none. */
+bool engine_segment(const struct engine *engine, uint32_t region, struct transport_region *out);
 
 /* Client requests; client < pg.clients_max. */
 int engine_client_open(struct engine *engine, uint32_t client, bool initial_totem_event);
@@ -164,6 +176,8 @@ cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guara
 void engine_flush(struct engine *engine, uint64_t now_ms);
 /* True while frames wait for slots, ours or those that others would send us. */
 bool engine_slots_short(const struct engine *engine);
+/* True while a large message waits for a place. */
+bool engine_extents_short(const struct engine *engine);
 /* False while engine_mcast would answer TRY_AGAIN whatever the client. */
 bool engine_may_send(const struct engine *engine);
 

@@ -106,6 +106,8 @@ struct engine {
 	struct transport *transport;
 	struct slab *slab;
 	uint64_t slab_key;
+	struct extents *extents;
+	bool extents_complained;
 	uint32_t pieces_max; /* what the transport gathers; at most PIECES_MAX */
 	struct totem *totem;
 	struct pg *pg;
@@ -222,11 +224,14 @@ void engine_pull_pump(struct engine *engine);
 /* Forgets every pull for another ring than `ring`. */
 void engine_pull_forget_others(struct engine *engine, struct ringid ring);
 void engine_pull_link_lost(struct engine *engine, uint32_t node);
-/* An extent of the slab, held to be filled, or NULL: there is none now. */
-struct body *engine_extent_new(struct engine *engine, uint64_t size_bytes);
 /* Of a payload; 0 stands for none in an announcement, so it is never that. */
 uint32_t engine_digest(const struct body *body);
 void engine_pull_fini(struct engine *engine);
+
+/* extents.c */
+int engine_extents_init(struct engine *engine);
+/* NULL: there is no place now. Only for the oldest pull without one, and what has to be served. */
+struct body *engine_extent_new(struct engine *engine, uint64_t size);
 
 /* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */
 struct body *region_body_new(struct engine *engine, uint32_t client, uint32_t region,

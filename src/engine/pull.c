@@ -11,39 +11,6 @@
 #include "base/check.h"
 #include "base/crc32c.h"
 
-struct extent_body {
-	struct body body; /* first */
-	struct engine *engine;
-};
-
-static void extent_body_free(struct body *body)
-{
-	struct extent_body *extent = (struct extent_body *)(void *)body;
-
-	slab_extent_put(extent->engine->slab, body->offset);
-	free(extent);
-}
-
-struct body *engine_extent_new(struct engine *engine, uint64_t size_bytes)
-{
-	struct extent_body *extent = calloc(1, sizeof(*extent));
-	uint64_t offset;
-
-	if (!extent || slab_extent_take(engine->slab, size_bytes, &offset) < 0) {
-		free(extent);
-		return NULL;
-	}
-	extent->engine = engine;
-	extent->body = (struct body){.home = BODY_EXTENT,
-				     .region = TRANSPORT_REGION_SLAB,
-				     .offset = offset,
-				     .size = size_bytes,
-				     .bytes = (uint8_t *)slab_base(engine->slab) + offset,
-				     .free = extent_body_free};
-	body_hold(&extent->body, HOLD_BUILD);
-	return &extent->body;
-}
-
 static bool before(const struct frame_info *a, const struct frame_info *b)
 {
 	return ringid_equal(a->ring, b->ring) ? a->seq < b->seq : a->ring.seq < b->ring.seq;
@@ -74,11 +41,13 @@ void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame
 	engine->stats.pulls++;
 }
 
-static void pull_free(struct pull *pull)
+static void pull_free(struct engine *engine, struct pull *pull)
 {
 	list_remove(&pull->link);
 	if (pull->into) {
 		body_drop(pull->into, HOLD_BUILD);
+	} else {
+		extents_forget(engine->extents);
 	}
 	if (pull->frame) {
 		body_drop(&pull->frame->body, HOLD_STORE);
@@ -153,7 +122,7 @@ static void complete(struct engine *engine, struct pull *pull)
 	pull->frame->payload = pull->into;
 	body_hold(pull->into, HOLD_STORE);
 	pull->frame = NULL;
-	pull_free(pull);
+	pull_free(engine, pull);
 	engine_ring_event(engine, &event);
 }
 
@@ -162,7 +131,7 @@ static void lose(struct engine *engine, struct pull *pull)
 	struct totem_event event = {.kind = TOTEM_EV_LOST, .from = pull->node, .info = pull->info};
 
 	engine->stats.pull_retries++;
-	pull_free(pull);
+	pull_free(engine, pull);
 	engine_ring_event(engine, &event);
 }
 
@@ -182,7 +151,7 @@ static void settle(struct engine *engine, struct pull *pull)
 		return;
 	}
 	if (pull->cancelled) {
-		pull_free(pull);
+		pull_free(engine, pull);
 	} else if (pull->failed) {
 		lose(engine, pull);
 	} else if (pull->asked == pull->announce.size) {
@@ -200,7 +169,7 @@ static uint32_t read_size(const struct engine *engine)
 static bool read_next(struct engine *engine, struct pull *pull)
 {
 	uint64_t left = pull->announce.size - pull->asked;
-	struct transport_seg into = {TRANSPORT_REGION_SLAB,
+	struct transport_seg into = {pull->into->region,
 				     left < read_size(engine) ? (uint32_t)left : read_size(engine),
 				     pull->into->offset + pull->asked};
 	int err = engine->ops->read(engine->transport, pull->node, pull->announce.key,
@@ -308,6 +277,6 @@ void engine_pull_fini(struct engine *engine)
 {
 	list_for_each_safe(it, after, &engine->pulls)
 	{
-		pull_free(list_entry(it, struct pull, link));
+		pull_free(engine, list_entry(it, struct pull, link));
 	}
 }

@@ -21,7 +21,7 @@ int engine_region_add(struct engine *engine, uint32_t region, const struct trans
 	struct region *slot;
 	int err;
 
-	if (region == TRANSPORT_REGION_SLAB || region >= REGION_HEADERS) {
+	if (region == TRANSPORT_REGION_SLAB || region >= ENGINE_REGIONS_MAX) {
 		return -EINVAL;
 	}
 	slot = &engine->regions[region];
@@ -87,7 +87,7 @@ struct body *region_body_new(struct engine *engine, uint32_t client, uint32_t re
 	struct region *slot;
 	struct sent_body *sent;
 
-	if (region == TRANSPORT_REGION_SLAB || region >= REGION_HEADERS) {
+	if (region == TRANSPORT_REGION_SLAB || region >= ENGINE_REGIONS_MAX) {
 		return NULL;
 	}
 	slot = &engine->regions[region];

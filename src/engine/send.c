@@ -21,7 +21,8 @@
 
 static int register_cells(struct engine *engine, int fd)
 {
-	struct transport_region region = {.size_bytes = CELLS_BYTES, .fd = fd};
+	struct transport_region region = {
+		.size_bytes = CELLS_BYTES, .fd = fd, .use = "frame headers"};
 	uint64_t key;
 
 	if (ftruncate(fd, (off_t)CELLS_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {

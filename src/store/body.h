@@ -5,6 +5,7 @@
 #ifndef CORONET_STORE_BODY_H
 #define CORONET_STORE_BODY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum body_home {
@@ -29,6 +30,7 @@ struct body {
 	uint32_t region; /* 0: the slab; else the send region or the peer's region it lies in */
 	uint64_t offset; /* in the region */
 	uint64_t size;
+	bool spare;	/* an extent that nobody may pin, extents.h */
 	uint8_t *bytes; /* where this process sees it */
 	uint32_t holds[HOLD_KINDS];
 	/* Called when the last hold is dropped; frees the body and what it occupies. */

@@ -152,6 +152,41 @@ static void print_messages(const struct json_value *root)
 	       json_number_of(order, "backlog"));
 }
 
+static void print_failures(const struct json_value *memory)
+{
+	uint64_t failed = json_number_of(memory, "segments_failed");
+
+	if (failed > 0) {
+		printf("; more could not be had %" PRIu64 " times", failed);
+	}
+}
+
+static void print_part(const char *what, const struct json_value *memory, const char *name)
+{
+	printf("%s", what);
+	print_bytes(json_number_of(memory, name));
+}
+
+static void print_process(const struct json_value *memory)
+{
+	const struct json_value *adapter = json_get(memory, "adapter_node");
+	const struct json_value *slots = json_get(memory, "slots_node");
+
+	print_part("\n           besides: send memory of clients ", memory, "send_memory");
+	print_part(", queues ", memory, "queues");
+	print_part(", headers ", memory, "headers");
+	print_part("\n           the process: resident ", memory, "resident");
+	print_part(", locked ", memory, "locked");
+	print_part(", registered with the adapter ", memory, "registered");
+	print_part("; in huge pages ", memory, "huge");
+	if (adapter) {
+		printf("; the adapter is on NUMA node %" PRIu64, adapter->number);
+	}
+	if (slots) {
+		printf("; slots are on NUMA node %" PRIu64, slots->number);
+	}
+}
+
 static void print_memory(const struct json_value *root)
 {
 	const struct json_value *memory = json_get(root, "memory");
@@ -159,10 +194,17 @@ static void print_memory(const struct json_value *root)
 
 	printf("memory     %" PRIu64 " of %" PRIu64 " slots wait for frames, ",
 	       json_number_of(memory, "slots_free"), json_number_of(memory, "slots"));
-	print_bytes(json_number_of(memory, "extents_free"));
+	print_bytes(json_number_of(memory, "slots") * json_number_of(memory, "slot_size"));
+	printf("; large messages take ");
+	print_bytes(json_number_of(memory, "extents_used"));
 	printf(" of ");
+	print_bytes(json_number_of(memory, "extents_ready"));
+	printf(" that are ready, ");
 	print_bytes(json_number_of(memory, "extents"));
-	printf(" for large messages\nclients    %" PRIu64 " connected, %" PRIu64
+	printf(" at most");
+	print_failures(memory);
+	print_process(memory);
+	printf("\nclients    %" PRIu64 " connected, %" PRIu64
 	       " disconnected by the daemon, %" PRIu64 " messages put aside for slow ones\n",
 	       json_number_of(clients, "connected"), json_number_of(clients, "disconnected"),
 	       json_number_of(clients, "spilled"));

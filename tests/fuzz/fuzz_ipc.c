@@ -150,6 +150,12 @@ static void host_totem(void *ctx, uint32_t number, struct ringid ring,
 	clients_totem(world.clients, number, ring, members);
 }
 
+static void host_region_gone(void *ctx, uint32_t region)
+{
+	(void)ctx;
+	clients_region_gone(world.clients, region);
+}
+
 static void host_sent(void *ctx, uint32_t number, uint64_t cookie)
 {
 	(void)ctx;
@@ -179,6 +185,7 @@ static void start(void)
 				   .confchg = host_confchg,
 				   .totem = host_totem,
 				   .sent = host_sent,
+				   .region_gone = host_region_gone,
 				   .log = host_log};
 	struct clients_config config = {.run_dir = world.dir,
 					.node = 1,

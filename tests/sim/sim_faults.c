@@ -106,12 +106,14 @@ static void fault(struct sim *sim, uint32_t node, uint64_t arg)
 void sim_faults_start(struct sim *sim)
 {
 	sim->gentle = sim->options.seed % 8 == 0;
+	sim_net_memory_short(sim, !sim->gentle);
 	/* A ring that must not end has to be there first. */
 	sim_at(sim, sim->gentle ? 4 * SECOND : 1, fault, 0, 0);
 }
 
 void sim_faults_end(struct sim *sim)
 {
+	sim_net_memory_short(sim, false);
 	for (uint32_t a = 1; a <= sim->node_count; a++) {
 		for (uint32_t b = a + 1; b <= sim->node_count; b++) {
 			sim_net_heal(sim, a, b);

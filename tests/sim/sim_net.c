@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "base/list.h"
+#include "engine/engine.h"
 #include "tests/sim/sim_node.h"
 
 #define CONTROL_QUEUE_MAX 128
@@ -95,6 +96,7 @@ struct sim_net {
 	struct transport *nodes[SIM_NODES_MAX + 1];
 	struct link links[SIM_NODES_MAX + 1][SIM_NODES_MAX + 1]; /* [lower][higher] */
 	uint64_t not_ready;
+	bool memory_short;
 };
 
 static struct sim *opening_sim;
@@ -707,11 +709,20 @@ static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event
 	return count;
 }
 
+void sim_net_memory_short(struct sim *sim, bool is_short)
+{
+	sim->net->memory_short = is_short;
+}
+
 static int net_region_add(struct transport *t, uint32_t id, const struct transport_region *region,
 			  uint64_t *key)
 {
 	if (t->regions[id].base) {
 		return -EEXIST;
+	}
+	if (id >= ENGINE_REGIONS_MAX && id < TRANSPORT_REGIONS_MAX - 1 &&
+	    t->sim->net->memory_short && sim_chance(t->sim, 30)) {
+		return -ENOMEM;
 	}
 	t->regions[id] = *region;
 	t->generation[id] = sim_random(t->sim) & 0xffffffff;
@@ -940,6 +951,12 @@ static const char *net_device(const struct transport *t)
 	return "simulated";
 }
 
+static void net_memory(const struct transport *t, struct transport_memory *out)
+{
+	(void)t;
+	*out = (struct transport_memory){.numa_node = -1};
+}
+
 static int net_peer_stats(const struct transport *t, uint32_t node,
 			  struct transport_peer_stats *out)
 {
@@ -969,5 +986,6 @@ const struct transport_ops transport_simulated = {
 	.maps = net_maps,
 	.map = net_map,
 	.device = net_device,
+	.memory = net_memory,
 	.peer_stats = net_peer_stats,
 };

@@ -25,6 +25,8 @@ void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b);
 void sim_net_heal(struct sim *sim, uint32_t a, uint32_t b);
 /* The daemon's process ends now. Call before its engine is freed. */
 void sim_net_crash(struct sim *sim, uint32_t node);
+/* Whether memory for large messages can now and then not be registered. */
+void sim_net_memory_short(struct sim *sim, bool is_short);
 /* Frames that found no slot posted: the ring promised too much. */
 uint64_t sim_net_not_ready(const struct sim_net *net);
 

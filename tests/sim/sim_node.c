@@ -224,16 +224,7 @@ static int host_foreign(void *ctx, const struct engine_foreign *foreign, uint32_
 		return -ENOSPC;
 	}
 	*region = TRANSPORT_REGIONS_MAX;
-	host->node->foreigns++;
 	return 0;
-}
-
-static void host_foreign_gone(void *ctx, uint32_t region)
-{
-	struct host_ctx *host = ctx;
-
-	(void)region;
-	host->node->foreigns--;
 }
 
 static void host_log(void *ctx, int priority, const char *text)
@@ -323,7 +314,8 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 		.pg = {.clients_max = SIM_CLIENTS, .members_max = 512},
 		.slab = {.slot_size_bytes = SLOT_SIZE,
 			 .slot_count = SLOTS,
-			 .extent_bytes = EXTENTS},
+			 .extent_bytes = EXTENTS,
+			 .extent_step_bytes = EXTENTS / 16},
 		.eager_size_bytes = EAGER_SIZE,
 		.digest = !sim->one_host,
 		.copy_size_bytes = COPY_SIZE,
@@ -339,7 +331,6 @@ static const struct engine_host host_template = {.persist = host_persist,
 						 .totem = host_totem,
 						 .sent = host_sent,
 						 .foreign = host_foreign,
-						 .foreign_gone = host_foreign_gone,
 						 .log = host_log,
 						 .state = host_state,
 						 .ordered = host_ordered,

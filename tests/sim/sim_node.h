@@ -49,7 +49,6 @@ struct sim_node {
 	struct sim_client clients[SIM_CLIENTS];
 	struct list held; /* bodies that slow programs hold */
 	uint32_t held_count;
-	uint32_t foreigns; /* regions of others that are mapped */
 };
 
 int sim_node_new(struct sim *sim, uint32_t id, struct sim_node **out);

@@ -313,6 +313,30 @@ static const char *device(const struct transport *t)
 	return t->device;
 }
 
+static uint64_t channel_bytes(const struct shm_channel *channel)
+{
+	return channel->own.size_bytes + channel->theirs.size_bytes;
+}
+
+static void memory(const struct transport *t, struct transport_memory *out)
+{
+	*out = (struct transport_memory){.numa_node = -1,
+					 .queues_bytes = sizeof(*t) + t->board.size_bytes +
+							 SHM_ARENA_BYTES};
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		const struct shm_peer *peer = t->peers[i];
+
+		if (peer) {
+			out->queues_bytes +=
+				sizeof(*peer) + peer->board.size_bytes +
+				t->config.bulk_depth * sizeof(*peer->frames) +
+				TRANSPORT_REGIONS_MAX *
+					(sizeof(*peer->remotes) + sizeof(*peer->announced)) +
+				channel_bytes(&peer->control) + channel_bytes(&peer->bulk);
+		}
+	}
+}
+
 static int peer_stats(const struct transport *t, uint32_t node, struct transport_peer_stats *out)
 {
 	const struct shm_peer *peer = shm_peer_find(t, node);
@@ -345,5 +369,6 @@ const struct transport_ops transport_shm = {
 	.maps = maps,
 	.map = map,
 	.device = device,
+	.memory = memory,
 	.peer_stats = peer_stats,
 };

@@ -72,6 +72,16 @@ static int slot_post(struct transport *t, uint32_t slot)
 	return 0;
 }
 
+uint64_t verbs_control_bytes(const struct transport *t)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		bytes += t->chunks[i].mr ? CHUNK_BYTES : 0;
+	}
+	return bytes;
+}
+
 static int chunk_new(struct transport *t, struct control_chunk *chunk)
 {
 	void *memory = mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE,

@@ -33,6 +33,8 @@ struct control_hello {
 /* Memory for the peer with this index, and its receive places posted. It stays until
  * verbs_control_free: posted places cannot be taken back. -ENOMEM (logged). */
 int verbs_control_grow(struct transport *t, uint8_t index);
+/* What the buffers take. */
+uint64_t verbs_control_bytes(const struct transport *t);
 void verbs_control_free(struct transport *t);
 /* A new connection: nothing sent, nothing owed. */
 void verbs_control_reset(struct verbs_peer *peer);

@@ -18,6 +18,7 @@
 #include "verbs/completion.h"
 #include "verbs/control.h"
 #include "verbs/log.h"
+#include "verbs/numa.h"
 #include "verbs/peer.h"
 #include "verbs/region.h"
 #include "verbs/verbs.h"
@@ -375,6 +376,29 @@ void verbs_device_events(struct transport *t)
 		async_handle(t, &event);
 		ibv_ack_async_event(&event);
 	}
+}
+
+/* Entries of queues have a cache line; what the adapter itself takes is not known. */
+#define QUEUE_ENTRY_BYTES 64u
+
+void verbs_device_memory(const struct transport *t, struct transport_memory *out)
+{
+	uint64_t entries = (uint64_t)t->control_cq.cq->cqe + (uint64_t)t->bulk_cq.cq->cqe +
+			   CONTROL_SLOTS_MAX + t->config.slot_count;
+
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		const struct verbs_peer *peer = t->peers[i];
+
+		if (peer && peer->used) {
+			entries += CONTROL_QUOTA + 1 + t->bulk_sq_depth;
+			out->queues_bytes += sizeof(*peer) +
+					     peer->frame_fifo.depth * sizeof(*peer->frames) +
+					     peer->read_fifo.depth * sizeof(*peer->reads);
+		}
+	}
+	out->queues_bytes += entries * QUEUE_ENTRY_BYTES + verbs_control_bytes(t);
+	out->registered_bytes = t->pinned_bytes;
+	out->numa_node = verbs_numa_node(t->verbs->device->ibdev_path);
 }
 
 /* Linux 6.1's soft-RoCE completes a READ as successful when it gives its connection up in the

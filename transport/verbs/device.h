@@ -26,6 +26,7 @@ void verbs_device_events(struct transport *t);
 void verbs_device_lost(struct transport *t, const char *why);
 
 /* As in transport.h. */
+void verbs_device_memory(const struct transport *t, struct transport_memory *out);
 bool verbs_device_reads_exact(const struct transport *t);
 
 #endif

@@ -90,7 +90,7 @@ int verbs_region_add(struct transport *t, uint32_t id, const struct transport_re
 	}
 	mr = verbs_region_register(t, region->base, region->size_bytes, 0,
 				   region->remote_read ? IBV_ACCESS_REMOTE_READ : 0,
-				   id == TRANSPORT_REGION_SLAB ? "slab" : "send memory");
+				   region->use ? region->use : "send memory");
 	if (!mr) {
 		return errno > 0 ? -errno : -ENOMEM;
 	}

@@ -276,6 +276,12 @@ static const char *verbs_device(const struct transport *t)
 	return t->device_text;
 }
 
+static void verbs_memory(const struct transport *t, struct transport_memory *out)
+{
+	*out = (struct transport_memory){.numa_node = -1};
+	verbs_device_memory(t, out);
+}
+
 static int verbs_peer_stats(const struct transport *t, uint32_t node,
 			    struct transport_peer_stats *out)
 {
@@ -334,5 +340,6 @@ const struct transport_ops transport_verbs = {
 	.maps = verbs_maps,
 	.map = verbs_map,
 	.device = verbs_device,
+	.memory = verbs_memory,
 	.peer_stats = verbs_peer_stats,
 };

@@ -116,6 +116,27 @@ static void config_parse__numbers(void **state)
 	parsed_free(&parsed);
 }
 
+/* As many as the window needs, and not few. */
+static void config_parse__slots_that_are_not_given(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t slots;
+	} cases[] = {{WHOLE(""), 512},
+		     {WHOLE("window_size: 96\n"), 512},
+		     {WHOLE("window_size: 97\n"), 518},
+		     {WHOLE("window_size: 1024\n"), 5462},
+		     {WHOLE("") "rdma {\nslots: 0\n}\n", 512}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct parsed parsed = parse_good(cases[i].text);
+
+		assert_int_equal(parsed.config->slots, cases[i].slots);
+		parsed_free(&parsed);
+	}
+}
+
 static void config_parse__refuses_bad_numbers(void **state)
 {
 	(void)state;
@@ -297,9 +318,9 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 		"f:15: slots (266) are too few for window_size 50: 267 are needed. Raise slots or "
 		"lower window_size");
 	assert_refused(
-		WHOLE("window_size: 1024\n"), EXIT_CONFIG,
-		"f: slots (1024) are too few for window_size 1024: 5462 are needed. Raise slots or "
-		"lower window_size");
+		WHOLE("window_size: 1024\n") "rdma {\nslots: 1024\n}\n", EXIT_CONFIG,
+		"f:16: slots (1024) are too few for window_size 1024: 5462 are needed. Raise slots "
+		"or lower window_size");
 	assert_refused(WHOLE("") "rdma {\nslot_size: 5000\n}\n", EXIT_CONFIG,
 		       "f:15: slot_size is not a multiple of 4096, the size of a page");
 	assert_refused(WHOLE("") "rdma {\neager_size: 1k\ncopy_size: 2k\n}\n", EXIT_CONFIG,
@@ -479,6 +500,7 @@ int main(void)
 		cmocka_unit_test(config_parse__merges_sections_last_key_wins),
 		cmocka_unit_test(config_parse__second_nodelist_adds),
 		cmocka_unit_test(config_parse__numbers),
+		cmocka_unit_test(config_parse__slots_that_are_not_given),
 		cmocka_unit_test(config_parse__refuses_bad_numbers),
 		cmocka_unit_test(config_parse__transport),
 		cmocka_unit_test(config_parse__refuses_encryption),

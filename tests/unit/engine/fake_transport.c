@@ -181,6 +181,12 @@ static const char *fake_device(const struct transport *t)
 	return "fake";
 }
 
+static void fake_memory(const struct transport *t, struct transport_memory *out)
+{
+	(void)t;
+	*out = (struct transport_memory){.numa_node = -1};
+}
+
 static int fake_peer_stats(const struct transport *t, uint32_t node,
 			   struct transport_peer_stats *out)
 {
@@ -210,5 +216,6 @@ const struct transport_ops transport_fake = {
 	.send_frame = fake_send_frame,
 	.read = fake_read,
 	.device = fake_device,
+	.memory = fake_memory,
 	.peer_stats = fake_peer_stats,
 };

@@ -65,6 +65,8 @@ struct fake_body {
 struct engine {
 	struct engine_host host;
 	struct slab *slab;
+	struct extents *extents;
+	struct transport_region segments[EXTENTS_SEGMENTS_MAX];
 	struct slab_config slab_config;
 	bool ready, held, inside;
 	int fd;
@@ -139,12 +141,60 @@ static void free_slab(struct body *body)
 	if (body->home == BODY_SLOT) {
 		slab_slot_put(own->engine->slab, (uint32_t)own->slot);
 	} else {
-		slab_extent_put(own->engine->slab, body->offset);
+		extents_put(own->engine->extents, body->region - ENGINE_REGIONS_MAX, body->offset,
+			    0);
 	}
 	if (own->engine->remote_left > 0) {
 		eventfd_write(own->engine->fd, 1);
 	}
 	free(own);
+}
+
+/* --- segments: given back as soon as they are idle, so that tests see that too --- */
+
+static int segment_add(void *ctx, uint32_t segment, const struct sealed *memory)
+{
+	((struct engine *)ctx)->segments[segment] = (struct transport_region){
+		.base = memory->base, .size_bytes = memory->size, .fd = memory->fd};
+	return 0;
+}
+
+static void segment_remove(void *ctx, uint32_t segment)
+{
+	struct engine *engine = ctx;
+
+	engine->segments[segment].base = NULL;
+	if (engine->host.region_gone) {
+		engine->host.region_gone(engine->host.ctx, ENGINE_REGIONS_MAX + segment);
+	}
+}
+
+bool engine_segment(const struct engine *engine, uint32_t region, struct transport_region *out)
+{
+	*out = engine->segments[region - ENGINE_REGIONS_MAX];
+	return out->base != NULL;
+}
+
+bool engine_extents_short(const struct engine *engine)
+{
+	return extents_short(engine->extents);
+}
+
+static bool extent_take(struct engine *engine, uint64_t size, struct body *body)
+{
+	struct extent extent;
+
+	/* Whoever asks has waited. */
+	if (extents_take(engine->extents, size, 1, &extent) &&
+	    extents_take(engine->extents, size, 1 + EXTENTS_GROW_MS, &extent)) {
+		return false;
+	}
+	body->home = BODY_EXTENT;
+	body->region = ENGINE_REGIONS_MAX + extent.segment;
+	body->offset = extent.offset;
+	body->bytes = extent.bytes;
+	body->spare = extent.spare;
+	return true;
 }
 
 static struct body *remote_body(struct engine *engine, uint64_t size, uint64_t n)
@@ -163,14 +213,11 @@ static struct body *remote_body(struct engine *engine, uint64_t size, uint64_t n
 			return NULL;
 		}
 		body->offset = slab_slot_offset(engine->slab, (uint32_t)own->slot);
-	} else {
-		body->home = BODY_EXTENT;
-		if (slab_extent_take(engine->slab, size, &body->offset)) {
-			free(own);
-			return NULL;
-		}
+		body->bytes = (uint8_t *)slab_base(engine->slab) + body->offset;
+	} else if (!extent_take(engine, size, body)) {
+		free(own);
+		return NULL;
 	}
-	body->bytes = (uint8_t *)slab_base(engine->slab) + body->offset;
 	for (uint64_t i = 0; i < size; i++) {
 		body->bytes[i] = server_fill(n, i);
 	}
@@ -537,6 +584,7 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 	uint64_t count;
 
 	(void)now_ms;
+	extents_turn(engine->extents, EXTENTS_IDLE_MS);
 	remote_messages(engine);
 	if (read(engine->fd, &count, sizeof(count)) < 0) {
 		return false;
@@ -612,6 +660,13 @@ struct engine *server_engine_new(const struct server_options *options,
 		fprintf(stderr, "no slab\n");
 		exit(2);
 	}
+	if (extents_new(slab_config,
+			&(struct extents_host){
+				.ctx = engine, .add = segment_add, .remove = segment_remove},
+			&engine->extents)) {
+		fprintf(stderr, "no extents\n");
+		exit(2);
+	}
 	engine->host = *host;
 	engine->slab = *slab;
 	engine->slab_config = *slab_config;
@@ -632,6 +687,7 @@ void server_engine_free(struct engine **engine_ptr, struct slab **slab)
 		perform(engine, list_entry(first, struct item, link));
 	}
 	check(engine->region_count == 0);
+	extents_free(&engine->extents);
 	close(engine->fd);
 	free(engine);
 	*engine_ptr = NULL;
@@ -640,8 +696,11 @@ void server_engine_free(struct engine **engine_ptr, struct slab **slab)
 
 void server_engine_state(struct engine *engine, struct slab *slab, struct server_state *state)
 {
+	struct extents_stats extents;
+
 	state->regions = engine->region_count;
 	state->slots_taken = engine->slab_config.slot_count - slab_slots_free(slab);
 	state->waiting = engine->remote_left;
-	state->extents_taken = engine->slab_config.extent_bytes - slab_extents_free(slab);
+	extents_stats(engine->extents, &extents);
+	state->extents_taken = extents.used_bytes;
 }

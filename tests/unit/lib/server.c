@@ -129,6 +129,12 @@ static void host_totem(void *ctx, uint32_t client, struct ringid ring,
 	clients_totem(world.clients, client, ring, members);
 }
 
+static void host_region_gone(void *ctx, uint32_t region)
+{
+	(void)ctx;
+	clients_region_gone(world.clients, region);
+}
+
 static void host_sent(void *ctx, uint32_t client, uint64_t cookie)
 {
 	(void)ctx;
@@ -269,6 +275,7 @@ static void serve(const struct server_options *options, const char *dir, int con
 				   .confchg = host_confchg,
 				   .totem = host_totem,
 				   .sent = host_sent,
+				   .region_gone = host_region_gone,
 				   .log = host_log};
 	struct clients_config config = {.run_dir = dir,
 					.node = 1,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The slab: slots and extents in any order, and a descriptor that nobody else can write through. */
+/* The slab: slots in any order, and a descriptor that nobody else can write through. */
 #include "store/slab.h"
 
 #include <errno.h>
@@ -7,17 +7,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#define SLOTS	8
-#define EXTENTS (64 * 4096ull)
+#define SLOTS 8
 
 static const struct slab_config config = {
-	.slot_size_bytes = 4096, .slot_count = SLOTS, .extent_bytes = EXTENTS};
+	.slot_size_bytes = 4096, .slot_count = SLOTS, .numa_node = -1};
 
 static struct slab *new_slab(void)
 {
@@ -51,47 +51,6 @@ static void slots__each_once_and_back_in_any_order(void **state)
 	assert_null(slab);
 }
 
-static void extents__random_use_never_overlaps_and_coalesces(void **state)
-{
-	struct slab *slab = new_slab();
-	uint64_t offset[16] = {0};
-	uint64_t size[16] = {0};
-	uint32_t seed = 7;
-
-	(void)state;
-	for (int round = 0; round < 20000; round++) {
-		int i;
-
-		seed = seed * 1664525u + 1013904223u;
-		i = (int)(seed >> 28);
-		if (size[i]) {
-			slab_extent_put(slab, offset[i]);
-			size[i] = 0;
-			continue;
-		}
-		if (slab_extent_take(slab, 1 + (seed >> 8) % (20 * 4096), &offset[i])) {
-			continue;
-		}
-		size[i] = 1 + (seed >> 8) % (20 * 4096);
-		assert_true(offset[i] >= SLOTS * 4096);
-		assert_true(offset[i] + size[i] <= SLOTS * 4096 + EXTENTS);
-		for (int j = 0; j < 16; j++) {
-			assert_true(j == i || !size[j] || offset[j] + size[j] <= offset[i] ||
-				    offset[i] + size[i] <= offset[j]);
-		}
-	}
-	for (int i = 0; i < 16; i++) {
-		if (size[i]) {
-			slab_extent_put(slab, offset[i]);
-		}
-	}
-	assert_int_equal(slab_extents_free(slab), EXTENTS);
-	assert_int_equal(slab_extent_take(slab, EXTENTS, &offset[0]), 0);
-	assert_int_equal(slab_extent_take(slab, 1, &offset[1]), -ENOSPC);
-	assert_int_equal(slab_extent_take(slab, EXTENTS + 1, &offset[1]), -EMSGSIZE);
-	slab_free(&slab);
-}
-
 static void descriptor__maps_read_only_and_no_other_way(void **state)
 {
 	struct slab *slab = new_slab();
@@ -121,12 +80,23 @@ static void new__refuses_sizes_that_are_not_pages(void **state)
 	odd.slot_size_bytes = 5000;
 	assert_int_equal(slab_new(&odd, &slab), -EINVAL);
 	odd = config;
-	odd.extent_bytes = 1;
-	assert_int_equal(slab_new(&odd, &slab), -EINVAL);
-	odd = config;
 	odd.slot_count = 0;
 	assert_int_equal(slab_new(&odd, &slab), -EINVAL);
 	assert_null(slab);
+}
+
+static long huge_pages_free(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "r");
+	long count = 0;
+
+	if (file) {
+		if (fscanf(file, "%ld", &count) != 1) {
+			count = 0;
+		}
+		fclose(file);
+	}
+	return count;
 }
 
 static void new__huge_pages_fall_back_to_small_ones(void **state)
@@ -135,10 +105,57 @@ static void new__huge_pages_fall_back_to_small_ones(void **state)
 	struct slab *slab = NULL;
 
 	(void)state;
+	huge.slot_count = 512; /* 2 MiB */
 	huge.huge_pages = true;
 	huge.prefault = true;
 	assert_int_equal(slab_new(&huge, &slab), 0);
+	assert_int_equal(slab_memory(slab)->huge, huge_pages_free() > 0);
 	memset(slab_base(slab), 1, slab_size(slab));
+	slab_free(&slab);
+}
+
+static size_t pages_there(struct slab *slab)
+{
+	unsigned char there[SLOTS] = {0};
+	size_t count = 0;
+
+	assert_int_equal(mincore(slab_base(slab), slab_size(slab), there), 0);
+	for (size_t i = 0; i < SLOTS; i++) {
+		count += there[i] & 1;
+	}
+	return count;
+}
+
+static void new__pages_are_there_only_when_wanted(void **state)
+{
+	struct slab_config with = config;
+	struct slab *slab = new_slab();
+
+	(void)state;
+	assert_int_equal(pages_there(slab), 0);
+	slab_free(&slab);
+	with.prefault = true;
+	assert_int_equal(slab_new(&with, &slab), 0);
+	assert_int_equal(pages_there(slab), SLOTS);
+	slab_free(&slab);
+}
+
+/* Every machine has node 0. Where the kernel knows no nodes it does not say. */
+static void new__memory_is_near_the_node_that_is_wanted(void **state)
+{
+	struct slab_config near = config;
+	struct slab *slab = NULL;
+
+	(void)state;
+	near.prefault = true;
+	near.numa_node = 0;
+	assert_int_equal(slab_new(&near, &slab), 0);
+	assert_int_equal(slab_memory(slab)->node,
+			 access("/sys/devices/system/node/node0", F_OK) == 0 ? 0 : -1);
+	slab_free(&slab);
+	near.numa_node = 1000; /* nowhere: taken from anywhere */
+	assert_int_equal(slab_new(&near, &slab), 0);
+	assert_int_equal(pages_there(slab), SLOTS);
 	slab_free(&slab);
 }
 
@@ -146,10 +163,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots__each_once_and_back_in_any_order),
-		cmocka_unit_test(extents__random_use_never_overlaps_and_coalesces),
 		cmocka_unit_test(descriptor__maps_read_only_and_no_other_way),
 		cmocka_unit_test(new__refuses_sizes_that_are_not_pages),
 		cmocka_unit_test(new__huge_pages_fall_back_to_small_ones),
+		cmocka_unit_test(new__pages_are_there_only_when_wanted),
+		cmocka_unit_test(new__memory_is_near_the_node_that_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Bodies in extents, and the segments that they lie in: each is a region of the transport, and so has
+ * a key that peers can READ it by. */
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "base/check.h"
+
+struct extent_body {
+	struct body body; /* first */
+	struct engine *engine;
+};
+
+static int segment_add(void *ctx, uint32_t segment, const struct sealed *memory)
+{
+	struct engine *engine = ctx;
+	uint32_t id = ENGINE_REGIONS_MAX + segment;
+	struct region *slot = &engine->regions[id];
+	struct transport_region region = {.base = memory->base,
+					  .size_bytes = memory->size,
+					  .fd = memory->fd,
+					  .remote_read = true,
+					  .use = "large messages"};
+	int err = engine->ops->region_add(engine->transport, id, &region, &slot->key);
+
+	if (!err) {
+		slot->used = true;
+		slot->memory = region;
+	}
+	return err;
+}
+
+static void segment_remove(void *ctx, uint32_t segment)
+{
+	struct engine *engine = ctx;
+	uint32_t id = ENGINE_REGIONS_MAX + segment;
+
+	engine->ops->region_remove(engine->transport, id);
+	engine->regions[id].used = false;
+	if (engine->host.region_gone) {
+		engine->host.region_gone(engine->host.ctx, id);
+	}
+}
+
+int engine_extents_init(struct engine *engine)
+{
+	struct extents_host host = {.ctx = engine, .add = segment_add, .remove = segment_remove};
+
+	return extents_new(&engine->config.slab, &host, &engine->extents);
+}
+
+static void extent_body_free(struct body *body)
+{
+	struct extent_body *extent = (struct extent_body *)(void *)body;
+	struct engine *engine = extent->engine;
+
+	extents_put(engine->extents, body->region - ENGINE_REGIONS_MAX, body->offset,
+		    engine->now_ms);
+	free(extent);
+}
+
+/* Once for each message that waits: the transport has said why. */
+static void complain(struct engine *engine, uint64_t size)
+{
+	struct extents_stats stats;
+
+	extents_stats(engine->extents, &stats);
+	if (!engine->extents_complained) {
+		engine_log(
+			engine, LOG_ERR,
+			"a message of %llu bytes waits for memory: %llu bytes are there for large "
+			"messages, and more could not be had. It is tried again; until then this "
+			"node holds up the ring, and may be excluded",
+			(unsigned long long)size, (unsigned long long)stats.segment_bytes);
+	}
+	engine->extents_complained = true;
+}
+
+struct body *engine_extent_new(struct engine *engine, uint64_t size)
+{
+	struct extent_body *body = calloc(1, sizeof(*body));
+	struct extent extent;
+	int err = body ? extents_take(engine->extents, size, engine->now_ms, &extent) : -ENOMEM;
+
+	if (err) {
+		if (body && err == -ENOMEM) {
+			complain(engine, size);
+		}
+		free(body);
+		return NULL;
+	}
+	engine->extents_complained = false;
+	body->engine = engine;
+	body->body = (struct body){.home = BODY_EXTENT,
+				   .region = ENGINE_REGIONS_MAX + extent.segment,
+				   .offset = extent.offset,
+				   .size = size,
+				   .bytes = extent.bytes,
+				   .spare = extent.spare,
+				   .free = extent_body_free};
+	body_hold(&body->body, HOLD_BUILD);
+	return &body->body;
+}
+
+bool engine_extents_short(const struct engine *engine)
+{
+	return extents_short(engine->extents);
+}
+
+bool engine_segment(const struct engine *engine, uint32_t region, struct transport_region *out)
+{
+	if (region < ENGINE_REGIONS_MAX || region >= REGION_HEADERS ||
+	    !engine->regions[region].used) {
+		return false;
+	}
+	*out = engine->regions[region].memory;
+	return true;
+}
