@@ -704,6 +704,13 @@ static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event
 	return count;
 }
 
+/* On virtual time nobody sleeps. */
+static void net_stay_awake(struct transport *t, bool on)
+{
+	(void)t;
+	(void)on;
+}
+
 static int net_region_add(struct transport *t, uint32_t id, const struct transport_region *region,
 			  uint64_t *key)
 {
@@ -927,6 +934,7 @@ const struct transport_ops transport_simulated = {
 	.fd = net_fd,
 	.next_deadline_ms = net_deadline,
 	.poll = net_poll,
+	.stay_awake = net_stay_awake,
 	.region_add = net_region_add,
 	.region_remove = net_region_remove,
 	.slot_post = net_slot_post,
