@@ -167,9 +167,11 @@ static void bury(struct clients *clients)
 
 static bool idle(const struct client *client)
 {
+	if (client->quiet || client->attention > 0) {
+		return false;
+	}
 	return !client->doom && !client->hung_up && !client->stalled && !client->unread &&
-	       !client->asked && !client->quiet && client->attention == 0 &&
-	       list_empty(&client->queue) && list_empty(&client->in_ring) &&
+	       !client->asked && list_empty(&client->queue) && list_empty(&client->in_ring) &&
 	       list_empty(&client->kept);
 }
 
