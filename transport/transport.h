@@ -151,6 +151,12 @@ struct transport_ops {
 	 * the reason. */
 	int (*poll)(struct transport *t, uint64_t now_ms, struct transport_event *events, int max);
 
+	/* While it is on, the owner polls without pause: polls ask nobody to wake it, leave the
+	 * descriptor as it is, and look at what only the system tells (connections) once a
+	 * millisecond. After it is turned off, the owner polls at least once more before it trusts
+	 * the descriptor again. Off at first. */
+	void (*stay_awake)(struct transport *t, bool on);
+
 	/* Registers memory; *key is what peers name it by in `read`. -ENOMEM, -EEXIST, -EINVAL. */
 	int (*region_add)(struct transport *t, uint32_t id, const struct transport_region *region,
 			  uint64_t *key);

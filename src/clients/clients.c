@@ -168,6 +168,9 @@ static void bury(struct clients *clients)
 
 static bool idle(const struct client *client)
 {
+	if (client->quiet || client->attention > 0) {
+		return false;
+	}
 	return !client->doom && !client->hung_up && !client->stalled && !client->unread &&
 	       !client->asked && list_empty(&client->queue) && list_empty(&client->in_ring) &&
 	       list_empty(&client->kept) && !client->wake;
@@ -257,6 +260,29 @@ bool clients_turn(struct clients *clients)
 	engine_flush(clients->engine, clients_now(clients));
 	more = clients_relieve(clients) || more;
 	return arm(clients) || more || clients->news;
+}
+
+void clients_stay_awake(struct clients *clients, bool on)
+{
+	clients->awake = on;
+}
+
+bool clients_waiting(const struct clients *clients)
+{
+	list_for_each(it, &clients->active) {
+		struct client *client = list_entry(it, struct client, active);
+
+		if (client->quiet && !client->stalled &&
+		    ipc_load(&ipc_indexes(client->shared.base)->sends_published) != client->taken) {
+			return true;
+		}
+	}
+	return false;
+}
+
+uint64_t clients_taken(const struct clients *clients)
+{
+	return clients->taken;
 }
 
 uint64_t clients_next_deadline_ms(const struct clients *clients)

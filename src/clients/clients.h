@@ -69,6 +69,15 @@ bool clients_turn(struct clients *clients);
  * every turn. */
 uint64_t clients_next_deadline_ms(const struct clients *clients);
 
+/* While it is on, call clients_turn again and again and do not sleep: programs that have sent something
+ * lately do not ring for more. After it is turned off, one more clients_turn comes before the first
+ * sleep. Off at first. */
+void clients_stay_awake(struct clients *clients, bool on);
+/* While awake: a program has sent something, and clients_turn would take it. */
+bool clients_waiting(const struct clients *clients);
+/* Messages taken from programs, ever. */
+uint64_t clients_taken(const struct clients *clients);
+
 /* For the host callbacks of struct engine_host with the same names. NULL is accepted: then there
  * is nobody to tell. */
 void clients_deliver(struct clients *clients, const struct engine_delivery *delivery);

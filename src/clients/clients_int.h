@@ -98,12 +98,14 @@ struct client {
 
 	/* sends */
 	uint64_t taken, completed;
-	uint32_t lent; /* messages whose memory the engine has */
-	bool stalled;  /* the engine had no room */
-	bool unread;   /* more in the ring than one turn takes */
-	bool hungry;   /* it has no send memory left, says it */
-	bool progress; /* something it sent was taken or given back... */
-	bool wants;    /* ...and it has to be told of that */
+	uint32_t lent;	    /* messages whose memory the engine has */
+	bool stalled;	    /* the engine had no room */
+	bool unread;	    /* more in the ring than one turn takes */
+	bool quiet;	    /* does not ring: it has to be looked at */
+	uint32_t attention; /* sleeps of ours until it is forgotten that it sends */
+	bool hungry;	    /* it has no send memory left, says it */
+	bool progress;	    /* something it sent was taken or given back... */
+	bool wants;	    /* ...and it has to be told of that */
 	struct list regions;
 	uint64_t regions_size;
 	uint32_t regions_count;
@@ -164,6 +166,8 @@ struct clients {
 	struct granted granted;			       /* of them what clients may pin */
 	uint32_t hungry;	  /* clients that say they wait for send memory */
 	uint32_t wanting;	  /* clients that wait to be told of progress */
+	bool awake;		  /* clients_stay_awake */
+	uint64_t taken;		  /* messages, ever */
 	bool news;		  /* there is some for one of them */
 	uint32_t pressed_regions; /* send regions of which too much is kept */
 	uint64_t relieve_at_ms;	  /* when some kept body will have been waited for long enough */

@@ -263,7 +263,8 @@ static uint64_t wake_point(const struct client *client, bool urgent)
 bool client_events_arm(struct client *client, bool urgent)
 {
 	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
-	uint64_t point = wake_point(client, urgent);
+	/* While we are awake we see it ourselves. */
+	uint64_t point = client->clients->awake ? UINT64_MAX : wake_point(client, urgent);
 
 	if (point != client->wake_at) {
 		client->wake_at = point;

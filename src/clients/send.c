@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define SENDS_PER_TURN 128
+/* A program that answers what others send must not ring each time. */
+#define ATTENTION 64
 
 int64_t client_sends_published(struct client *client)
 {
@@ -142,14 +144,20 @@ static bool take_one(struct client *client)
 }
 
 /* Having said that we sleep, we look once more: whoever published or asked before that did not
- * ring. */
+ * ring. Who stays awake looks again anyway. */
 static void sleep_or_not(struct client *client)
 {
 	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
+	bool awake = client->clients->awake;
 
-	ipc_exchange(&indexes->sends_asleep, 1);
+	if (!awake || !client->quiet) {
+		ipc_exchange(&indexes->sends_asleep, !awake);
+	}
+	client->quiet = awake;
+	client->attention -= !awake && client->attention > 0;
 	if (ipc_load_ordered(&indexes->sends_published) != client->taken) {
 		ipc_exchange(&indexes->sends_asleep, 0);
+		client->quiet = true;
 		client->unread = true;
 	}
 	client_set_wants(client, ipc_load_ordered(&indexes->sends_wanted) != 0);
@@ -164,6 +172,7 @@ void client_set_hungry(struct client *client, bool hungry)
 
 void client_sends_pump(struct client *client)
 {
+	uint64_t before = client->taken;
 	int64_t published = client->doom ? -1 : client_sends_published(client);
 	int budget = SENDS_PER_TURN;
 
@@ -177,6 +186,10 @@ void client_sends_pump(struct client *client)
 		client->progress = true;
 	}
 	ipc_store(&ipc_indexes(client->shared.base)->sends_taken, client->taken);
+	client->clients->taken += client->taken - before;
+	if (client->clients->awake && client->taken > before) {
+		client->attention = ATTENTION;
+	}
 	if (client->doom || client->stalled) {
 		client_activate(client);
 	} else if (client->taken < (uint64_t)published) {
@@ -184,7 +197,7 @@ void client_sends_pump(struct client *client)
 	} else {
 		sleep_or_not(client);
 	}
-	if (client->unread) {
+	if (client->unread || client->quiet) {
 		client_activate(client);
 	}
 }

@@ -132,6 +132,19 @@ const struct config_node *config_node(const struct config *config, uint32_t id)
 	return NULL;
 }
 
+const char *config_poll_name(enum config_poll poll)
+{
+	switch (poll) {
+	case CONFIG_POLL_EVENT:
+		return "event";
+	case CONFIG_POLL_ADAPTIVE:
+		return "adaptive";
+	case CONFIG_POLL_BUSY:
+		return "busy";
+	}
+	return "?";
+}
+
 const char *config_transport_name(enum config_transport transport)
 {
 	switch (transport) {

@@ -30,6 +30,13 @@ enum config_digest {
 	CONFIG_DIGEST_AUTO /* when the transport's READs cannot be believed */
 };
 
+/* What the daemon does when there is nothing to do. */
+enum config_poll {
+	CONFIG_POLL_EVENT,    /* sleeps at once */
+	CONFIG_POLL_ADAPTIVE, /* looks again for a moment while that pays */
+	CONFIG_POLL_BUSY      /* never sleeps */
+};
+
 enum config_ip_version {
 	CONFIG_IPV4,
 	CONFIG_IPV6,
@@ -118,6 +125,7 @@ struct config {
 	struct config_uidgid uidgid;
 
 	int32_t sched_rr; /* 0 or 1 */
+	int32_t poll;	  /* enum config_poll */
 	char priority[CONFIG_TEXT_MAX];
 	char state_dir[CONFIG_TEXT_MAX]; /* "" when it is not given */
 
@@ -160,6 +168,7 @@ const struct config_node *config_node(const struct config *config, uint32_t id);
 uint32_t config_slots_needed(uint32_t window_size);
 
 const char *config_transport_name(enum config_transport transport);
+const char *config_poll_name(enum config_poll poll);
 
 /* A message about a line of the file; line 0 stands for the whole file. */
 __attribute__((format(printf, 5, 6))) void config_say(struct messages *messages, int priority,

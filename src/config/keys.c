@@ -54,6 +54,10 @@
 static const struct config_word yes_no[] = {{"no", 0}, {"yes", 1}, {"off", 0}, {"on", 1}, {0}};
 static const struct config_word digests[] = {
 	{"auto", CONFIG_DIGEST_AUTO}, {"yes", CONFIG_DIGEST_YES}, {"no", CONFIG_DIGEST_NO}, {0}};
+static const struct config_word polls[] = {{"event", CONFIG_POLL_EVENT},
+					   {"adaptive", CONFIG_POLL_ADAPTIVE},
+					   {"busy", CONFIG_POLL_BUSY},
+					   {0}};
 static const struct config_word transports[] = {{"auto", CONFIG_TRANSPORT_AUTO},
 						{"rdma", CONFIG_TRANSPORT_RDMA},
 						{"shm", CONFIG_TRANSPORT_SHM},
@@ -228,6 +232,7 @@ static const struct config_key uidgid_keys[] = {
 static const struct config_key system_keys[] = {
 	WORD("sched_rr", CONFIG(sched_rr), yes_no, 0),
 	TEXT("priority", CONFIG(priority), 16, "0"),
+	WORD("poll", CONFIG(poll), polls, CONFIG_POLL_ADAPTIVE),
 	TEXT("state_dir", CONFIG(state_dir), 500, NULL),
 	HARMLESS("qb_ipc_type", "clients have memory and sockets of Coronet's own kind"),
 	HARMLESS("move_to_root_cgroup", "the daemon stays where its starter puts it"),

@@ -92,7 +92,7 @@ static void settle(void *ctx)
 	bool more;
 
 	note_pause(daemon);
-	more = clients_turn(daemon->clients);
+	more = clients_turn(daemon->clients) || polling_goes_on(daemon);
 	deadline_ms = more ? 0 : next_deadline_ms(daemon);
 	tell_ready(daemon);
 	finish_if_stopped(daemon);
@@ -105,9 +105,9 @@ static void settle(void *ctx)
 
 static void turn(struct daemon *daemon)
 {
-	bool more = true;
+	bool more = polling_look(daemon);
 
-	for (int i = 0; i < TURNS_MAX && more; i++) {
+	for (int i = 1; i < TURNS_MAX && more; i++) {
 		more = engine_turn(daemon->engine, loop_now_ms(daemon->loop));
 	}
 	if (more) {
@@ -432,6 +432,7 @@ static int start(struct daemon *daemon)
 	loop_timer(daemon->loop, timer_is_due, daemon);
 	loop_settle(daemon->loop, settle, daemon);
 	daemon->started_ms = loop_now_ms(daemon->loop);
+	polling_start(&daemon->polling, (enum config_poll)daemon->config->poll);
 	engine_start(daemon->engine, daemon->started_ms);
 	loop_wake_at(daemon->loop, 0);
 	return EXIT_OK;
@@ -478,5 +479,6 @@ void daemon_close(struct daemon *daemon)
 	loop_free(&daemon->loop);
 	ring_id_file_free(&daemon->ring_id);
 	run_dir_free(&daemon->run_dir);
+	polling_end(&daemon->polling);
 	config_free(&daemon->config);
 }

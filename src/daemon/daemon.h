@@ -9,6 +9,7 @@
 #include "daemon/history.h"
 #include "daemon/loop.h"
 #include "daemon/pauses.h"
+#include "daemon/polling.h"
 #include "daemon/ring_id_file.h"
 #include "daemon/run_dir.h"
 #include "engine/engine.h"
@@ -31,6 +32,7 @@ struct daemon {
 	struct clients *clients;
 	struct history history;
 	struct pauses pauses;
+	struct polling polling;
 	uint64_t started_ms;
 	uint64_t incarnation;
 	bool ready; /* the first ring is there and was told */

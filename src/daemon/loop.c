@@ -39,8 +39,9 @@ struct loop {
 	loop_fn *due;
 	void *due_arg;
 	int timer_fd;
-	uint64_t deadline_ms; /* of the running timer; UINT64_MAX: none runs */
-	bool job_waits;
+	uint64_t deadline_ms;	   /* of the running timer; UINT64_MAX: none runs */
+	qb_loop_timer_handle past; /* runs as soon as the ready descriptors have had their turn */
+	bool past_waits;
 	loop_fn *settle;
 	void *settle_arg;
 };
@@ -68,7 +69,8 @@ static void leave(struct loop *loop)
 }
 
 /* --- The timer ------------------------------------------------------------------------------------
- * A timerfd: libqb's own timers turn the loop round and round during the last millisecond. What is due already is a job. */
+ * A timerfd: libqb's own timers turn the loop round and round during the last millisecond. What is due already is a timer of libqb's that
+ * has run out: behind a job libqb would wait for descriptors first, for up to 50 ms. */
 
 static void run_due(struct loop *loop)
 {
@@ -92,11 +94,11 @@ static int32_t timer_due(int32_t fd, int32_t revents, void *data)
 	return 0;
 }
 
-static void job_due(void *data)
+static void past_due(void *data)
 {
 	struct loop *loop = data;
 
-	loop->job_waits = false;
+	loop->past_waits = false;
 	run_due(loop);
 }
 
@@ -111,9 +113,8 @@ static int timer_new(struct loop *loop)
 
 static void timer_free(struct loop *loop)
 {
-	/* libqb forgets jobs without freeing them. */
-	if (loop->job_waits) {
-		qb_loop_job_del(loop->qb, QB_LOOP_HIGH, loop, job_due);
+	if (loop->past_waits) {
+		qb_loop_timer_del(loop->qb, loop->past);
 	}
 	if (loop->timer_fd >= 0) {
 		qb_loop_poll_del(loop->qb, loop->timer_fd);
@@ -129,8 +130,9 @@ void loop_timer(struct loop *loop, loop_fn *due, void *arg)
 
 static void wake_now(struct loop *loop)
 {
-	if (!loop->job_waits) {
-		loop->job_waits = qb_loop_job_add(loop->qb, QB_LOOP_HIGH, loop, job_due) == 0;
+	if (!loop->past_waits) {
+		loop->past_waits = qb_loop_timer_add(loop->qb, QB_LOOP_HIGH, 0, loop, past_due,
+						     &loop->past) == 0;
 	}
 }
 

@@ -158,12 +158,22 @@ static void change_times(struct daemon *daemon, const struct config *new)
 		new->totem.window_size, new->totem.max_messages);
 }
 
+static void change_polling(struct daemon *daemon, const struct config *new)
+{
+	if (daemon->config->poll != new->poll) {
+		polling_change(&daemon->polling, (enum config_poll) new->poll);
+		log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: poll is %s now",
+			config_poll_name((enum config_poll) new->poll));
+	}
+}
+
 static void apply(struct daemon *daemon, struct config *new)
 {
 	log_open(&new->logging);
 	remove_nodes(daemon, new);
 	add_nodes(daemon, new);
 	change_times(daemon, new);
+	change_polling(daemon, new);
 	config_free(&daemon->config);
 	daemon->config = new;
 }

@@ -284,6 +284,16 @@ static void pauses(struct json *json, const struct pauses *pauses)
 	json_close(json, '}');
 }
 
+static void polling(struct json *json, const struct lingering *linger)
+{
+	json_open(json, "polling", '{');
+	json_text(json, "mode", config_poll_name(linger->mode));
+	json_number(json, "windows", linger->windows_ever);
+	json_number(json, "windows_paid", linger->paid_ever);
+	json_number(json, "given_up", linger->pauses_ever);
+	json_close(json, '}');
+}
+
 static void identity(struct json *json, const struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -306,6 +316,7 @@ char *daemon_status(const struct daemon *daemon)
 	json_open(&json, NULL, '{');
 	identity(&json, daemon);
 	pauses(&json, &daemon->pauses);
+	polling(&json, &daemon->polling.linger);
 	ring(&json, &facts);
 	transport(&json, daemon);
 	token(&json, &facts.ring);

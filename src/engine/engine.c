@@ -300,9 +300,11 @@ static void leave_when_done(struct engine *engine)
 	struct totem_event leave = {.kind = TOTEM_EV_LEAVE};
 	struct totem_status status;
 
+	if (engine->stopping != STOPPING || !engine_pack_idle(engine)) {
+		return;
+	}
 	totem_status(engine->totem, &status);
-	if (engine->stopping != STOPPING || !engine_pack_idle(engine) || status.backlog > 0 ||
-	    status.released != status.high_seq) {
+	if (status.backlog > 0 || status.released != status.high_seq) {
 		return;
 	}
 	engine->stopping = LEFT;
@@ -334,6 +336,11 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 	engine_borrow_flush(engine);
 	leave_when_done(engine);
 	return count > 0;
+}
+
+void engine_stay_awake(struct engine *engine, bool on)
+{
+	engine->ops->stay_awake(engine->transport, on);
 }
 
 void engine_start(struct engine *engine, uint64_t now_ms)

@@ -129,6 +129,9 @@ void engine_free(struct engine **engine);
 int engine_fd(const struct engine *engine);
 uint64_t engine_next_deadline_ms(const struct engine *engine);
 bool engine_turn(struct engine *engine, uint64_t now_ms);
+/* While it is on, call engine_turn without pause and do not sleep: nobody is asked to wake us. After it is
+ * turned off, one more turn comes before the descriptor says the truth. Off at first. */
+void engine_stay_awake(struct engine *engine, bool on);
 
 /* Starts forming a ring. Peers are added before or after. */
 void engine_start(struct engine *engine, uint64_t now_ms);

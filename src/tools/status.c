@@ -107,6 +107,20 @@ static void print_pauses(const struct json_value *root)
 	}
 }
 
+static void print_polling(const struct json_value *root)
+{
+	const struct json_value *polling = json_get(root, "polling");
+
+	printf("polling    %s", json_text_of(polling, "mode"));
+	if (json_number_of(polling, "windows") > 0) {
+		printf("; found more work %" PRIu64 " of %" PRIu64
+		       " times that it looked again, gave up %" PRIu64 " times",
+		       json_number_of(polling, "windows_paid"), json_number_of(polling, "windows"),
+		       json_number_of(polling, "given_up"));
+	}
+	putchar('\n');
+}
+
 static void print_ring(const struct json_value *root)
 {
 	const struct json_value *transport = json_get(root, "transport");
@@ -323,6 +337,7 @@ static int show(void)
 	root = json_tree_root(status);
 	print_identity(root);
 	print_pauses(root);
+	print_polling(root);
 	print_ring(root);
 	print_token(root);
 	print_messages(root);

@@ -141,6 +141,46 @@ static void fd__loses_no_wake_up(void **state)
 	puppet_end(&puppet);
 }
 
+/* Turns of both, whatever their descriptors say. */
+static void turns_until(struct pair *pair, uint32_t controls)
+{
+	uint64_t limit_ms = end_now_ms() + 20000;
+
+	while (pair->b.controls.count < controls) {
+		assert_true(end_now_ms() < limit_ms);
+		end_turn(&pair->a);
+		end_turn(&pair->b);
+	}
+}
+
+/* An owner that polls all the time gets everything, and can trust the descriptor again afterwards. */
+static void stay_awake__needs_no_descriptor(void **state)
+{
+	struct pair *pair = *state;
+	uint32_t sent = 0;
+
+	if (rig->wait) {
+		skip();
+	}
+	for (int round = 0; round < 20; round++) {
+		rig->ops->stay_awake(pair->b.t, true);
+		for (int i = 0; i < 20; i++) {
+			assert_int_equal(end_control(&pair->a, 2, &sent, sizeof(sent)), 0);
+			turns_until(pair, ++sent);
+		}
+		rig->ops->stay_awake(pair->b.t, false);
+		if (round % 2) {
+			/* Came before it was asked to wake us. */
+			assert_int_equal(end_control(&pair->a, 2, &sent, sizeof(sent)), 0);
+			sent++;
+		}
+		end_turn(&pair->b);
+		assert_int_equal(end_control(&pair->a, 2, &sent, sizeof(sent)), 0);
+		sent++;
+		run_until(pair->b.controls.count == sent, &pair->a, &pair->b);
+	}
+}
+
 int conformance_polling(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +188,7 @@ int conformance_polling(void)
 		pair_test(poll__with_no_room_takes_nothing),
 		pair_test(fd__is_the_same_for_life),
 		pair_test(fd__rests_when_nothing_happens),
+		pair_test(stay_awake__needs_no_descriptor),
 		closed_test(fd__rests_while_frames_wait_for_slots),
 		closed_test(fd__loses_no_wake_up),
 	};

@@ -714,6 +714,13 @@ void sim_net_memory_short(struct sim *sim, bool is_short)
 	sim->net->memory_short = is_short;
 }
 
+/* On virtual time nobody sleeps. */
+static void net_stay_awake(struct transport *t, bool on)
+{
+	(void)t;
+	(void)on;
+}
+
 static int net_region_add(struct transport *t, uint32_t id, const struct transport_region *region,
 			  uint64_t *key)
 {
@@ -973,6 +980,7 @@ const struct transport_ops transport_simulated = {
 	.fd = net_fd,
 	.next_deadline_ms = net_deadline,
 	.poll = net_poll,
+	.stay_awake = net_stay_awake,
 	.region_add = net_region_add,
 	.region_remove = net_region_remove,
 	.slot_post = net_slot_post,

@@ -355,6 +355,7 @@ const struct transport_ops transport_shm = {
 	.fd = transport_fd,
 	.next_deadline_ms = shm_next_deadline_ms,
 	.poll = shm_poll,
+	.stay_awake = shm_stay_awake,
 	.region_add = shm_region_add,
 	.region_remove = shm_region_remove,
 	.slot_post = slot_post,

@@ -178,6 +178,7 @@ struct transport {
 	uint64_t accept_ms;
 	bool rung;   /* our own bell has been rung and not been silenced */
 	bool asleep; /* what our board says */
+	bool stay_awake;
 	struct shm_map board;
 	uint64_t now_ms, io_ms;
 	uint64_t next_link, next_serial;

@@ -177,6 +177,9 @@ static bool has_work(const struct transport *t)
  * must wake us. */
 static void rest(struct transport *t)
 {
+	if (t->stay_awake) {
+		return;
+	}
 	if (!has_work(t)) {
 		shm_bell_sleep(t);
 		if (!has_work(t)) {
@@ -203,7 +206,7 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 		sockets_and_timers(t);
 	}
 	serve(t, &batch);
-	if (batch.count == 0 && !look) {
+	if (batch.count == 0 && !look && !t->stay_awake) {
 		sockets_and_timers(t);
 		serve(t, &batch);
 	}
@@ -215,6 +218,11 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 	}
 	rest(t);
 	return batch.count;
+}
+
+void shm_stay_awake(struct transport *t, bool on)
+{
+	t->stay_awake = on;
 }
 
 uint64_t shm_next_deadline_ms(const struct transport *t)

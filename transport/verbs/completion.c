@@ -260,7 +260,7 @@ void verbs_cq_turn(struct transport *t, struct verbs_cq *cq, size_t room)
 		if (poll_batch(t, cq, room - used < BATCH ? (int)(room - used) : BATCH) > 0) {
 			continue;
 		}
-		if (cq->armed) {
+		if (cq->armed || t->stay_awake) {
 			return;
 		}
 		if (ibv_req_notify_cq(cq->cq, 0) != 0) {

@@ -149,9 +149,14 @@ static uint64_t verbs_next_deadline_ms(const struct transport *t)
 static void take_news(struct transport *t)
 {
 	struct epoll_event ready[8];
-	int count = epoll_wait(t->epoll_fd, ready, 8, 0);
 	bool cm = false;
+	int count;
 
+	if (t->stay_awake && t->news_ms == t->now_ms) {
+		return;
+	}
+	t->news_ms = t->now_ms;
+	count = epoll_wait(t->epoll_fd, ready, 8, 0);
 	for (int i = 0; i < count; i++) {
 		if (ready[i].data.fd == t->control_cq.channel->fd) {
 			verbs_cq_event(&t->control_cq);
@@ -202,6 +207,9 @@ static void wake_adjust(struct transport *t)
 {
 	eventfd_t ignored;
 
+	if (t->stay_awake) {
+		return;
+	}
 	if (t->queue.count > 0 || t->leftover || t->broken > 0 || verbs_control_impatient(t)) {
 		verbs_wake(t);
 	} else if (t->wake_set) {
@@ -240,6 +248,11 @@ static int verbs_poll(struct transport *t, uint64_t now_ms, struct transport_eve
 	}
 	wake_adjust(t);
 	return count;
+}
+
+static void verbs_stay_awake(struct transport *t, bool on)
+{
+	t->stay_awake = on;
 }
 
 static int verbs_send_control(struct transport *t, uint32_t node, const void *bytes,
@@ -326,6 +339,7 @@ const struct transport_ops transport_verbs = {
 	.fd = verbs_fd,
 	.next_deadline_ms = verbs_next_deadline_ms,
 	.poll = verbs_poll,
+	.stay_awake = verbs_stay_awake,
 	.region_add = verbs_region_add,
 	.region_remove = verbs_region_remove,
 	.slot_post = verbs_bulk_slot_post,

@@ -202,10 +202,11 @@ struct transport {
 	struct transport_config config;
 	uint64_t cluster;
 	uint64_t now_ms;
+	uint64_t news_ms; /* when the epoll set was looked at last */
 	uint64_t random;
 	uint32_t attempts;
 	int epoll_fd, wake_fd;
-	bool wake_set, leftover, dead;
+	bool wake_set, leftover, dead, stay_awake;
 	struct rdma_event_channel *cm;
 	struct rdma_cm_id *listener;
 	struct ibv_context *verbs;

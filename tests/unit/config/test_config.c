@@ -23,6 +23,7 @@ static void config_parse__fills_defaults(void **state)
 	assert_int_equal(config->totem.seqno_unchanged_const, 30);
 	assert_int_equal(config->totem.miss_count_const, 5);
 	assert_int_equal(config->sched_rr, 0);
+	assert_int_equal(config->poll, CONFIG_POLL_ADAPTIVE);
 	assert_int_equal(config->logging.all.to_stderr, 1);
 	assert_int_equal(config->logging.all.to_logfile, 0);
 	assert_int_equal(config->logging.all.syslog_priority, LOG_INFO);
@@ -65,6 +66,27 @@ static void config_parse__adds_coefficient_beyond_two_nodes(void **state)
 	assert_int_equal(parsed.config->totem.token_ms, 1200);
 	assert_int_equal(parsed.config->totem.consensus_ms, 1440);
 	parsed_free(&parsed);
+}
+
+static void config_parse__knows_three_ways_to_poll(void **state)
+{
+	static const enum config_poll polls[] = {CONFIG_POLL_EVENT, CONFIG_POLL_ADAPTIVE,
+						 CONFIG_POLL_BUSY};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(polls) / sizeof(polls[0]); i++) {
+		char text[512];
+		struct parsed parsed;
+
+		snprintf(text, sizeof(text), "%ssystem {\npoll: %s\n}\n", WHOLE(""),
+			 config_poll_name(polls[i]));
+		parsed = parse_good(text);
+		assert_int_equal(parsed.messages.count, 0);
+		assert_int_equal(parsed.config->poll, polls[i]);
+		parsed_free(&parsed);
+	}
+	assert_refused(WHOLE("") "system {\npoll: often\n}\n", EXIT_CONFIG,
+		       "f:15: poll: \"often\" is none of event, adaptive, busy");
 }
 
 static void config_parse__zero_means_default(void **state)
@@ -496,6 +518,7 @@ int main(void)
 		cmocka_unit_test(config_parse__fills_defaults),
 		cmocka_unit_test(config_parse__computes_times),
 		cmocka_unit_test(config_parse__adds_coefficient_beyond_two_nodes),
+		cmocka_unit_test(config_parse__knows_three_ways_to_poll),
 		cmocka_unit_test(config_parse__zero_means_default),
 		cmocka_unit_test(config_parse__merges_sections_last_key_wins),
 		cmocka_unit_test(config_parse__second_nodelist_adds),

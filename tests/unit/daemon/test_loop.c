@@ -236,6 +236,29 @@ static void loop_signal__comes_as_a_callback(void **state)
 	assert_int_equal(fixture->raised, 1);
 }
 
+static void again_and_again(void *arg)
+{
+	struct fixture *fixture = arg;
+
+	if (++fixture->due == 100) {
+		loop_stop(fixture->loop);
+	}
+	loop_wake_at(fixture->loop, 0);
+}
+
+/* What is due at once waits for no descriptor. */
+static void loop_wake_at__in_the_past_does_not_sleep(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t began_ms = loop_now_ms(fixture->loop);
+
+	loop_timer(fixture->loop, again_and_again, fixture);
+	loop_wake_at(fixture->loop, 0);
+	loop_run(fixture->loop);
+	assert_int_equal(fixture->due, 100);
+	assert_true(loop_now_ms(fixture->loop) - began_ms < 2000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -248,6 +271,7 @@ int main(void)
 		TEST(loop_wake_at__not_before_its_time),
 		TEST(loop_wake_at__the_earlier_of_two_counts),
 		TEST(loop_wake_at__lets_descriptors_have_their_turn),
+		TEST(loop_wake_at__in_the_past_does_not_sleep),
 		TEST(loop_settle__runs_after_each_callback),
 		TEST(loop_signal__comes_as_a_callback),
 	};

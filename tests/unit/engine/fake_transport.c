@@ -79,6 +79,12 @@ static int fake_poll(struct transport *t, uint64_t now_ms, struct transport_even
 	return count;
 }
 
+static void fake_stay_awake(struct transport *t, bool on)
+{
+	(void)t;
+	(void)on;
+}
+
 static int fake_region_add(struct transport *t, uint32_t id, const struct transport_region *region,
 			   uint64_t *key)
 {
@@ -205,6 +211,7 @@ const struct transport_ops transport_fake = {
 	.fd = fake_fd,
 	.next_deadline_ms = fake_deadline,
 	.poll = fake_poll,
+	.stay_awake = fake_stay_awake,
 	.region_add = fake_region_add,
 	.region_remove = fake_region_remove,
 	.slot_post = fake_slot_post,
