@@ -70,6 +70,14 @@ traffic 64
 is_small "after messages of 64 bytes"
 traffic 64k
 is_small "after messages of 64 KiB"
+ring_down
+
+# The same where payloads are copied, and not used in the memory of the node that sent them.
+ring_up 3 "rdma {
+	digest: yes
+}"
+traffic 64k
+is_small "after messages of 64 KiB, copied"
 [ "$(memory_of 2 segments_made)" -ge 1 ] || ring_fail "nothing was made for messages of 64 KiB"
 
 large
