@@ -5,11 +5,13 @@
 #   daemon SERVICE NODE         prints its process id
 #   client SERVICE NODE COMMAND...
 #   measure, medians            see there
-# Whoever sources this sets top (the tree), top_builddir, work (a directory), and round before measure.
+# Whoever sources this sets top (the tree), top_builddir, work (a directory), and round before measure; members when it
+# is not three.
 
 : "${top:?}" "${top_builddir:?}"
 work=${work:-}
 round=${round:-}
+members=${members:-3}
 
 load() {
 	# shellcheck source=tests/system/ring.sh
@@ -49,12 +51,12 @@ measure() {
 	*:in-place) set -- "$@" --in-place ;;
 	esac
 	pids=
-	for i in 2 3; do
-		client "$service" $i "$bench" "$@" --members 3 "$others" --quiet --patience 20 \
-			--daemon-pid "$(daemon "$service" $i)" >>"$work/errors" 2>&1 &
+	for i in $(seq 2 "$members"); do
+		client "$service" "$i" "$bench" "$@" --members "$members" "$others" --quiet --patience 20 \
+			--daemon-pid "$(daemon "$service" "$i")" >>"$work/errors" 2>&1 &
 		pids="$pids $!"
 	done
-	client "$service" 1 "$bench" "$@" --members 3 --send --quiet --patience 20 --csv \
+	client "$service" 1 "$bench" "$@" --members "$members" --send --quiet --patience 20 --csv \
 		--daemon-pid "$(daemon "$service" 1)" >"$work/out" 2>>"$work/errors" ||
 		echo "round $round: $service: $name: failed: $(tail -n 1 "$work/errors")" >&2
 	# shellcheck disable=SC2086 # a list; each of them ends after its patience at the latest
