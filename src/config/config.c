@@ -132,6 +132,19 @@ const struct config_node *config_node(const struct config *config, uint32_t id)
 	return NULL;
 }
 
+const char *config_dissemination_name(enum config_dissemination dissemination)
+{
+	switch (dissemination) {
+	case CONFIG_DISSEMINATION_DIRECT:
+		return "direct";
+	case CONFIG_DISSEMINATION_CHAIN:
+		return "chain";
+	case CONFIG_DISSEMINATION_AUTO:
+		return "auto";
+	}
+	return "?";
+}
+
 const char *config_transport_name(enum config_transport transport)
 {
 	switch (transport) {

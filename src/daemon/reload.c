@@ -158,12 +158,23 @@ static void change_times(struct daemon *daemon, const struct config *new)
 		new->totem.window_size, new->totem.max_messages);
 }
 
+static void change_dissemination(struct daemon *daemon, const struct config *new)
+{
+	if (daemon->config->dissemination == new->dissemination) {
+		return;
+	}
+	engine_set_dissemination(daemon->engine, daemon_dissemination(daemon, new));
+	log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: dissemination %s",
+		config_dissemination_name((enum config_dissemination) new->dissemination));
+}
+
 static void apply(struct daemon *daemon, struct config *new)
 {
 	log_open(&new->logging);
 	remove_nodes(daemon, new);
 	add_nodes(daemon, new);
 	change_times(daemon, new);
+	change_dissemination(daemon, new);
 	config_free(&daemon->config);
 	daemon->config = new;
 }

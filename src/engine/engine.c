@@ -100,6 +100,7 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		list_init(&engine->held_frames);
 		list_init(&engine->held_queued);
 		list_init(&engine->pulls);
+		list_init(&engine->chain.kept);
 		list_init(&engine->free_frames);
 		err = config_valid(config) ? build(engine) : -EINVAL;
 	} else {
@@ -168,8 +169,10 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 {
 	uint64_t ring = totem_next_deadline_ms(engine->totem);
 	uint64_t transport = engine->ops->next_deadline_ms(engine->transport);
+	uint64_t chain = engine_chain_deadline_ms(engine);
 	uint64_t next = ring < transport ? ring : transport;
 
+	next = chain < next ? chain : next;
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
 	}
@@ -184,6 +187,9 @@ static void control(struct engine *engine, const struct transport_event *event)
 				   .bytes = event->data,
 				   .size = event->size_bytes};
 
+	if (engine_chain_received(engine, event->node, event->data, event->size_bytes)) {
+		return;
+	}
 	if (wire_control_kind(event->data, event->size_bytes) == CONTROL_TOKEN) {
 		engine_pack_close(engine);
 		engine_pack_flush(engine);
@@ -277,7 +283,9 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 		engine_pack_flush(engine);
 		engine_ring_event(engine, &timer);
 	}
+	engine_chain_timeouts(engine);
 	engine_pull_pump(engine);
+	engine_chain_flush(engine);
 	engine_pack_pump(engine);
 	leave_when_done(engine);
 	return count == EVENTS_PER_TURN;
@@ -358,4 +366,9 @@ const struct transport *engine_transport(const struct engine *engine)
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem)
 {
 	return totem_reconfigure(engine->totem, totem);
+}
+
+void engine_set_dissemination(struct engine *engine, enum engine_dissemination dissemination)
+{
+	engine->config.dissemination = dissemination;
 }

@@ -64,6 +64,13 @@ struct engine_host {
 	void (*configuration)(void *ctx, const struct totem_action *action);
 };
 
+/* How large messages spread: docs/protocol.md, "Chains". The sender's setting counts. */
+enum engine_dissemination {
+	ENGINE_DIRECT, /* everybody reads from the sender */
+	ENGINE_CHAIN,  /* everybody reads from the member before it */
+	ENGINE_AUTO    /* a chain where it gains */
+};
+
 struct engine_config {
 	struct totem_config totem;
 	struct pg_limits pg;
@@ -76,7 +83,8 @@ struct engine_config {
 	/* what others pull is announced with a digest, and checked by it */
 	bool digest;
 	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
-	uint64_t ring_seq;	  /* last persisted */
+	enum engine_dissemination dissemination;
+	uint64_t ring_seq; /* last persisted */
 	uint64_t incarnation;
 };
 
@@ -89,6 +97,9 @@ struct engine_stats {
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */
 	uint64_t pulls, pull_bytes, pull_retries;
 	uint64_t pull_mismatches; /* payloads that were not what had been announced */
+	/* pulls begun at a predecessor, those of them that went on at the sender, and bytes that
+	 * predecessors gave */
+	uint64_t chain_pulls, chain_fallbacks, chain_bytes;
 	uint32_t slots_free;
 	uint64_t extents_free_bytes;
 };
@@ -162,5 +173,7 @@ void engine_status(const struct engine *engine, struct totem_status *ring,
 const struct transport_ops *engine_transport_ops(const struct engine *engine);
 const struct transport *engine_transport(const struct engine *engine);
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem);
+/* For messages sent from now on. */
+void engine_set_dissemination(struct engine *engine, enum engine_dissemination dissemination);
 
 #endif

@@ -104,14 +104,33 @@ static uint32_t digest_now(struct engine *engine, struct frame *frame)
 	return frame->digest;
 }
 
+/* A chain of all receivers, or none: one that the frame does not reach now would let those behind it
+ * wait. */
+static uint32_t chunk_for(const struct engine *engine, const struct totem_action *action)
+{
+	const struct frame *frame = action->frame;
+	uint32_t receivers = 0;
+
+	for (uint64_t mask = action->mask; mask != 0; mask &= mask - 1) {
+		receivers++;
+	}
+	if (action->info.repeated || receivers + 1 != action->members->count) {
+		return 0;
+	}
+	return chain_chunk(engine->config.dissemination, frame->payload->size, receivers);
+}
+
 /* An announcement is whole in its cell: entry header, meta, and where to read the payload from us.
  */
-static uint32_t write_announcement(struct engine *engine, struct frame *frame, uint8_t *out)
+static uint32_t write_announcement(struct engine *engine, const struct totem_action *action,
+				   uint8_t *out)
 {
+	struct frame *frame = action->frame;
 	struct frame_announce announce = {.key = key_of(engine, frame->payload),
 					  .offset = frame->payload->offset,
 					  .size = frame->payload->size,
-					  .digest = digest_now(engine, frame)};
+					  .digest = digest_now(engine, frame),
+					  .chunk = chunk_for(engine, action)};
 	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
 	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
@@ -130,17 +149,18 @@ static uint32_t write_announcement(struct engine *engine, struct frame *frame, u
 }
 
 /* Writes the cell of this sending; returns the pieces to gather. */
-static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
-		   const struct frame_info *info, struct transport_seg *segs)
+static int compose(struct engine *engine, uint32_t cell, const struct totem_action *action,
+		   struct transport_seg *segs)
 {
+	const struct frame *frame = action->frame;
 	uint8_t *bytes = engine->cells + (size_t)cell * HEADER_CELL_BYTES;
 	struct frame_header header = frame->header;
 	uint32_t in_cell = FRAME_HEADER_SIZE;
 	int count = 1;
 
-	header.info = *info;
+	header.info = action->info;
 	if (header.body == FRAME_ANNOUNCE) {
-		header.body_size = write_announcement(engine, frame, bytes + FRAME_HEADER_SIZE);
+		header.body_size = write_announcement(engine, action, bytes + FRAME_HEADER_SIZE);
 		in_cell += header.body_size;
 	} else {
 		count += frame_segs(frame, segs + 1);
@@ -168,7 +188,7 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	engine->free_sending = sending->next_free;
 	engine->sending++;
 	sending->frame = frame;
-	count = compose(engine, cell, frame, &action->info, segs);
+	count = compose(engine, cell, action, segs);
 	for (uint32_t i = 0; i < action->members->count; i++) {
 		if (!(action->mask & (1ull << i))) {
 			continue;

@@ -39,8 +39,9 @@ enum control_kind {
 	CONTROL_HAVE,
 	CONTROL_ASK,
 	CONTROL_ACK,
+	CONTROL_CHAIN,
 };
-#define CONTROL_KINDS 10
+#define CONTROL_KINDS 11
 
 /* Gather: the sender's proposal for the membership (paper: Membership Protocol). */
 struct control_join {
@@ -119,6 +120,18 @@ struct control_ack {
 	uint64_t aru; /* not 0: who has nothing acknowledges nothing */
 };
 
+/* The sender has the first `valid` bytes of the message announced under this number, and the
+ * receiver may READ them there. For the driver: the ring does not look at it. */
+struct control_chain {
+	struct ringid ring;
+	uint64_t seq;
+	uint64_t key;	 /* of the memory; 0 until something is valid */
+	uint64_t offset; /* of the message's first byte in it; likewise */
+	uint64_t size;	 /* of the whole message */
+	uint64_t valid;
+	bool gone; /* no more than that will come from here: read the rest where it was announced */
+};
+
 struct control {
 	enum control_kind kind;
 	uint32_t sender;
@@ -129,6 +142,7 @@ struct control {
 		struct control_have have;
 		struct control_ask ask;
 		struct control_ack ack;
+		struct control_chain chain;
 		struct ringid ring; /* MERGE, WAKE, LEAVE: the ring the sender is in */
 	};
 };

@@ -25,6 +25,7 @@
 #define FRAME_ENTRY_HEADER_SIZE 8
 #define FRAME_ANNOUNCE_SIZE	32
 #define FRAME_META_MAX		1024
+#define FRAME_CHUNK_UNIT	4096u
 
 enum frame_body {
 	FRAME_PACKED = 1,
@@ -60,6 +61,9 @@ struct frame_announce {
 	uint64_t offset;
 	uint64_t size;
 	uint32_t digest; /* CRC32C of the payload, 0 = none given */
+	/* 0: every receiver reads it here. Else receivers pass it on, in chunks of so many bytes: a
+	 * multiple of FRAME_CHUNK_UNIT, at most READ_SIZE_MAX */
+	uint32_t chunk;
 };
 
 /* One entry of a body; pointers into the frame. */

@@ -839,7 +839,7 @@ static int read_now(struct transport *t, const struct read *read)
 	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
 	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
 	/* Some adapters say that a READ is complete when it is not. */
-	if (!t->sim->calm && sim_chance(t->sim, 2)) {
+	if (!t->sim->exact && !t->sim->calm && sim_chance(t->sim, 2)) {
 		into[sim_below(t->sim, read->into.size_bytes)] ^= 1;
 	}
 	return 0;

@@ -260,7 +260,10 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .slot_count = SLOTS,
 			 .extent_bytes = EXTENTS},
 		.eager_size_bytes = EAGER_SIZE,
-		.digest = true,
+		.digest = !sim->exact,
+		.dissemination = sim->chains && (sim->options.seed / 4 + node->id) % 5 > 0
+					 ? ENGINE_CHAIN
+					 : ENGINE_DIRECT,
 		.copy_size_bytes = COPY_SIZE,
 		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,

@@ -180,6 +180,11 @@ const char *sim_run(const struct sim_options *options, struct sim *sim)
 	sim->options = *options;
 	sim->random_state = options->seed * 0x2545f4914f6cdd1dull + 1;
 	sim->node_count = 1 + (uint32_t)sim_below(sim, 5);
+	sim->chains = options->seed % 2 == 1;
+	sim->exact = options->seed / 2 % 2 == 0;
+	if (sim->chains && sim->node_count < 3) {
+		sim->node_count += 2;
+	}
 	if (!build(sim)) {
 		return "out of memory";
 	}
