@@ -316,6 +316,19 @@ void slab_extent_put(struct slab *slab, uint64_t offset)
 	}
 }
 
+bool slab_extent_taken(const struct slab *slab, uint64_t offset, uint64_t size_bytes)
+{
+	list_for_each(it, &slab->stretches) {
+		const struct stretch *stretch = list_entry(it, struct stretch, all);
+		uint64_t start = slab->extents_at + stretch->offset;
+
+		if (stretch->used && offset >= start && offset - start < stretch->size) {
+			return size_bytes <= stretch->size - (offset - start);
+		}
+	}
+	return false;
+}
+
 uint64_t slab_extents_free(const struct slab *slab)
 {
 	return slab->extents_free;

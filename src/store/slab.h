@@ -43,6 +43,8 @@ uint64_t slab_slot_offset(const struct slab *slab, uint32_t slot);
  * -EMSGSIZE when it could never be. */
 int slab_extent_take(struct slab *slab, uint64_t size_bytes, uint64_t *offset);
 void slab_extent_put(struct slab *slab, uint64_t offset);
+/* Whether all of these bytes are in one extent that is taken. */
+bool slab_extent_taken(const struct slab *slab, uint64_t offset, uint64_t size_bytes);
 uint64_t slab_extents_free(const struct slab *slab);
 
 #endif

@@ -838,6 +838,11 @@ static int read_now(struct transport *t, const struct read *read)
 	}
 	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
 	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
+	if (id == TRANSPORT_REGION_SLAB &&
+	    !slab_extent_taken(t->sim->nodes[read->node]->slab, read->offset,
+			       read->into.size_bytes)) {
+		memset(into, 0xdd, read->into.size_bytes); /* free memory holds anything */
+	}
 	/* Some adapters say that a READ is complete when it is not. */
 	if (!t->sim->exact && !t->sim->calm && sim_chance(t->sim, 2)) {
 		into[sim_below(t->sim, read->into.size_bytes)] ^= 1;

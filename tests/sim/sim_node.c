@@ -261,7 +261,7 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .extent_bytes = EXTENTS},
 		.eager_size_bytes = EAGER_SIZE,
 		.digest = !sim->exact,
-		.dissemination = sim->chains && (sim->options.seed / 4 + node->id) % 5 > 0
+		.dissemination = sim->chains && (sim->options.seed / 16 + node->id) % 5 > 0
 					 ? ENGINE_CHAIN
 					 : ENGINE_DIRECT,
 		.copy_size_bytes = COPY_SIZE,

@@ -180,8 +180,8 @@ const char *sim_run(const struct sim_options *options, struct sim *sim)
 	sim->options = *options;
 	sim->random_state = options->seed * 0x2545f4914f6cdd1dull + 1;
 	sim->node_count = 1 + (uint32_t)sim_below(sim, 5);
-	sim->chains = options->seed % 2 == 1;
-	sim->exact = options->seed / 2 % 2 == 0;
+	sim->chains = (options->seed ^ options->seed >> 3) & 1;
+	sim->exact = (options->seed >> 1 ^ options->seed >> 4) & 1;
 	if (sim->chains && sim->node_count < 3) {
 		sim->node_count += 2;
 	}

@@ -51,6 +51,27 @@ static void slots__each_once_and_back_in_any_order(void **state)
 	assert_null(slab);
 }
 
+static void extents__know_what_is_taken(void **state)
+{
+	struct slab *slab;
+	uint64_t a, b;
+
+	(void)state;
+	assert_int_equal(slab_new(&config, &slab), 0);
+	assert_int_equal(slab_extent_take(slab, 5000, &a), 0);
+	assert_int_equal(slab_extent_take(slab, 4096, &b), 0);
+	assert_true(slab_extent_taken(slab, a, 8192));
+	assert_true(slab_extent_taken(slab, a + 8191, 1));
+	assert_false(slab_extent_taken(slab, a, 8193)); /* runs into b */
+	assert_false(slab_extent_taken(slab, 0, 1));	/* a slot */
+	assert_false(slab_extent_taken(slab, a + 4096, UINT64_MAX));
+	slab_extent_put(slab, a);
+	assert_false(slab_extent_taken(slab, a, 1));
+	assert_true(slab_extent_taken(slab, b, 4096));
+	slab_extent_put(slab, b);
+	slab_free(&slab);
+}
+
 static void extents__random_use_never_overlaps_and_coalesces(void **state)
 {
 	struct slab *slab = new_slab();
@@ -146,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots__each_once_and_back_in_any_order),
+		cmocka_unit_test(extents__know_what_is_taken),
 		cmocka_unit_test(extents__random_use_never_overlaps_and_coalesces),
 		cmocka_unit_test(descriptor__maps_read_only_and_no_other_way),
 		cmocka_unit_test(new__refuses_sizes_that_are_not_pages),
