@@ -59,6 +59,14 @@ uint32_t chain_patience_ms(uint32_t token_ms, uint32_t position)
 
 /* ---- what is told to the successor ---- */
 
+static void drop_notice(struct chain *chain, struct chain_notice *notice)
+{
+	if (notice->node != 0) {
+		notice->node = 0;
+		chain->out_count--;
+	}
+}
+
 static struct chain_notice *notice_for(struct chain *chain, const struct frame_info *info)
 {
 	struct chain_notice *unused = NULL;
@@ -86,6 +94,7 @@ static void put_notice(struct engine *engine, const struct pull *pull, uint64_t 
 	if (pull->plan.successor == 0 || !notice) {
 		return;
 	}
+	engine->chain.out_count += notice->node == 0 ? 1 : 0;
 	notice->node = pull->plan.successor;
 	notice->chain = (struct control_chain){.ring = pull->info.ring,
 					       .seq = pull->info.seq,
@@ -117,7 +126,7 @@ void engine_chain_flush(struct engine *engine)
 	struct control control = {.kind = CONTROL_CHAIN, .sender = engine->config.totem.node};
 	uint8_t bytes[CONTROL_SIZE_MAX];
 
-	for (uint32_t i = 0; i < CHAIN_NOTICES; i++) {
+	for (uint32_t i = 0; i < CHAIN_NOTICES && engine->chain.out_count > 0; i++) {
 		struct chain_notice *notice = &engine->chain.out[i];
 
 		if (notice->node == 0) {
@@ -126,7 +135,7 @@ void engine_chain_flush(struct engine *engine)
 		control.chain = notice->chain;
 		if (engine->ops->send_control(engine->transport, notice->node, bytes,
 					      wire_control_encode(&control, bytes)) != -ENOBUFS) {
-			notice->node = 0;
+			drop_notice(&engine->chain, notice);
 		}
 	}
 }
@@ -306,10 +315,8 @@ uint64_t engine_chain_deadline_ms(const struct engine *engine)
 
 		next = end < next ? end : next;
 	}
-	for (uint32_t i = 0; i < CHAIN_NOTICES; i++) {
-		if (engine->chain.out[i].node != 0 && engine->now_ms + FLUSH_AGAIN_MS < next) {
-			next = engine->now_ms + FLUSH_AGAIN_MS;
-		}
+	if (engine->chain.out_count > 0 && engine->now_ms + FLUSH_AGAIN_MS < next) {
+		next = engine->now_ms + FLUSH_AGAIN_MS;
 	}
 	return next;
 }
@@ -398,7 +405,7 @@ void engine_chain_forget_others(struct engine *engine, struct ringid ring)
 {
 	for (uint32_t i = 0; i < CHAIN_NOTICES; i++) {
 		if (!ringid_equal(engine->chain.out[i].chain.ring, ring)) {
-			engine->chain.out[i].node = 0;
+			drop_notice(&engine->chain, &engine->chain.out[i]);
 		}
 	}
 	list_for_each_safe(it, after, &engine->chain.kept)

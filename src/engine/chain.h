@@ -38,6 +38,7 @@ struct chain_notice {
 
 struct chain {
 	struct chain_notice out[CHAIN_NOTICES];
+	uint32_t out_count;
 	struct chain_notice early[CHAIN_NOTICES]; /* of messages that are not known here yet */
 	uint32_t next_early;
 	uint64_t shunned_until_ms; /* the predecessor kept us waiting in vain */
