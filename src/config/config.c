@@ -145,6 +145,19 @@ const char *config_poll_name(enum config_poll poll)
 	return "?";
 }
 
+const char *config_dissemination_name(enum config_dissemination dissemination)
+{
+	switch (dissemination) {
+	case CONFIG_DISSEMINATION_DIRECT:
+		return "direct";
+	case CONFIG_DISSEMINATION_CHAIN:
+		return "chain";
+	case CONFIG_DISSEMINATION_AUTO:
+		return "auto";
+	}
+	return "?";
+}
+
 const char *config_transport_name(enum config_transport transport)
 {
 	switch (transport) {

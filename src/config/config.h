@@ -37,6 +37,13 @@ enum config_poll {
 	CONFIG_POLL_BUSY      /* never sleeps */
 };
 
+/* How large messages spread. */
+enum config_dissemination {
+	CONFIG_DISSEMINATION_DIRECT,
+	CONFIG_DISSEMINATION_CHAIN,
+	CONFIG_DISSEMINATION_AUTO /* a chain where it gains, if the transport is an adapter's */
+};
+
 enum config_ip_version {
 	CONFIG_IPV4,
 	CONFIG_IPV6,
@@ -132,6 +139,7 @@ struct config {
 	char device[CONFIG_TEXT_MAX]; /* "" when any will do */
 	int32_t softroce, huge_pages; /* 0 or 1 */
 	int32_t digest;		      /* enum config_digest */
+	int32_t dissemination;	      /* enum config_dissemination */
 	uint32_t slot_size_bytes, slots;
 	uint64_t extents_bytes;
 	uint32_t eager_size_bytes, copy_size_bytes;
@@ -167,6 +175,7 @@ const struct config_node *config_node(const struct config *config, uint32_t id);
 /* Receive slots that a window needs. */
 uint32_t config_slots_needed(uint32_t window_size);
 
+const char *config_dissemination_name(enum config_dissemination dissemination);
 const char *config_transport_name(enum config_transport transport);
 const char *config_poll_name(enum config_poll poll);
 

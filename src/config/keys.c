@@ -58,6 +58,10 @@ static const struct config_word polls[] = {{"event", CONFIG_POLL_EVENT},
 					   {"adaptive", CONFIG_POLL_ADAPTIVE},
 					   {"busy", CONFIG_POLL_BUSY},
 					   {0}};
+static const struct config_word disseminations[] = {{"auto", CONFIG_DISSEMINATION_AUTO},
+						    {"direct", CONFIG_DISSEMINATION_DIRECT},
+						    {"chain", CONFIG_DISSEMINATION_CHAIN},
+						    {0}};
 static const struct config_word transports[] = {{"auto", CONFIG_TRANSPORT_AUTO},
 						{"rdma", CONFIG_TRANSPORT_RDMA},
 						{"shm", CONFIG_TRANSPORT_SHM},
@@ -244,6 +248,7 @@ static const struct config_key rdma_keys[] = {
 	WORD("softroce", CONFIG(softroce), yes_no, 0),
 	WORD("huge_pages", CONFIG(huge_pages), yes_no, 1),
 	WORD("digest", CONFIG(digest), digests, CONFIG_DIGEST_AUTO),
+	WORD("dissemination", CONFIG(dissemination), disseminations, CONFIG_DISSEMINATION_AUTO),
 	SIZE(KEY_SIZE32, "slot_size", CONFIG(slot_size_bytes), 4096, 1 << 20, 32768),
 	NUMBER0("slots", CONFIG(slots), 256, 65536, 0),
 	SIZE(KEY_SIZE64, "extents", CONFIG(extents_bytes), MESSAGE_SIZE_MAX, UINT64_C(1) << 40,

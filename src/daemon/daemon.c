@@ -289,6 +289,21 @@ static bool wants_digest(const struct daemon *daemon)
 		       : daemon->config->digest == CONFIG_DIGEST_YES;
 }
 
+/* On one host it makes no difference whose memory a message is copied from. */
+enum engine_dissemination daemon_dissemination(const struct daemon *daemon,
+					       const struct config *config)
+{
+	switch ((enum config_dissemination)config->dissemination) {
+	case CONFIG_DISSEMINATION_DIRECT:
+		return ENGINE_DIRECT;
+	case CONFIG_DISSEMINATION_CHAIN:
+		return ENGINE_CHAIN;
+	case CONFIG_DISSEMINATION_AUTO:
+		break;
+	}
+	return strcmp(daemon->carrier.ops->name, "rdma") == 0 ? ENGINE_AUTO : ENGINE_DIRECT;
+}
+
 static int open_engine(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -299,6 +314,7 @@ static int open_engine(struct daemon *daemon)
 		.eager_size_bytes = config->eager_size_bytes,
 		.copy_size_bytes = config->copy_size_bytes,
 		.digest = wants_digest(daemon),
+		.dissemination = daemon_dissemination(daemon, config),
 		.ring_seq = ring_id_file_last(daemon->ring_id),
 		.incarnation = daemon->incarnation,
 	};

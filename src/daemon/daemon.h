@@ -50,6 +50,10 @@ void daemon_close(struct daemon *daemon);
 /* Begins an orderly stop. */
 void daemon_stop(struct daemon *daemon);
 
+/* What the configuration means with the transport there is. */
+enum engine_dissemination daemon_dissemination(const struct daemon *daemon,
+					       const struct config *config);
+
 /* reload.c: reads the configuration again and takes over what can change. */
 void daemon_reload(struct daemon *daemon);
 

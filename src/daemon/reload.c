@@ -167,6 +167,16 @@ static void change_polling(struct daemon *daemon, const struct config *new)
 	}
 }
 
+static void change_dissemination(struct daemon *daemon, const struct config *new)
+{
+	if (daemon->config->dissemination == new->dissemination) {
+		return;
+	}
+	engine_set_dissemination(daemon->engine, daemon_dissemination(daemon, new));
+	log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: dissemination %s",
+		config_dissemination_name((enum config_dissemination) new->dissemination));
+}
+
 static void apply(struct daemon *daemon, struct config *new)
 {
 	log_open(&new->logging);
@@ -174,6 +184,7 @@ static void apply(struct daemon *daemon, struct config *new)
 	add_nodes(daemon, new);
 	change_times(daemon, new);
 	change_polling(daemon, new);
+	change_dissemination(daemon, new);
 	config_free(&daemon->config);
 	daemon->config = new;
 }

@@ -133,6 +133,17 @@ static void token(struct json *json, const struct totem_status *status)
 	json_close(json, '}');
 }
 
+/* "auto" only where it means something. */
+static const char *dissemination(const struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+
+	return daemon_dissemination(daemon, config) == ENGINE_DIRECT
+		       ? "direct"
+		       : config_dissemination_name(
+				 (enum config_dissemination)config->dissemination);
+}
+
 static void messages(struct json *json, const struct facts *facts)
 {
 	json_open(json, "messages", '{');
@@ -155,6 +166,10 @@ static void messages(struct json *json, const struct facts *facts)
 	json_number(json, "borrow_bytes", facts->engine.borrow_bytes);
 	json_number(json, "lent", facts->engine.lent);
 	json_number(json, "pull_retries", facts->engine.pull_retries);
+	json_text(json, "dissemination", dissemination(facts->daemon));
+	json_number(json, "chain_pulls", facts->engine.chain_pulls);
+	json_number(json, "chain_fallbacks", facts->engine.chain_fallbacks);
+	json_number(json, "chain_bytes", facts->engine.chain_bytes);
 	json_close(json, '}');
 }
 

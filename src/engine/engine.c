@@ -104,6 +104,7 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		list_init(&engine->held_frames);
 		list_init(&engine->held_queued);
 		list_init(&engine->pulls);
+		list_init(&engine->chain.kept);
 		list_init(&engine->free_frames);
 		list_init(&engine->lenders);
 		list_init(&engine->foreigns);
@@ -187,6 +188,7 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 							  engine_borrow_deadline_ms(engine)));
 
 	next = earlier(next, extents_next_deadline_ms(engine->extents));
+	next = earlier(next, engine_chain_deadline_ms(engine));
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
 	}
@@ -214,6 +216,9 @@ static void control(struct engine *engine, const struct transport_event *event)
 				   .bytes = event->data,
 				   .size = event->size_bytes};
 
+	if (engine_chain_received(engine, event->node, event->data, event->size_bytes)) {
+		return;
+	}
 	switch (wire_control_kind(event->data, event->size_bytes)) {
 	case CONTROL_RETURN:
 		loans_returned(engine, event);
@@ -328,8 +333,10 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 		engine_pack_flush(engine);
 		engine_ring_event(engine, &timer);
 	}
+	engine_chain_timeouts(engine);
 	engine_pull_pump(engine);
 	extents_turn(engine->extents, now_ms);
+	engine_chain_flush(engine);
 	engine_pack_pump(engine);
 	engine_lend_look(engine);
 	engine_borrow_look(engine);
@@ -419,4 +426,9 @@ const struct transport *engine_transport(const struct engine *engine)
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem)
 {
 	return totem_reconfigure(engine->totem, totem);
+}
+
+void engine_set_dissemination(struct engine *engine, enum engine_dissemination dissemination)
+{
+	engine->config.dissemination = dissemination;
 }

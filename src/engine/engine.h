@@ -83,6 +83,13 @@ struct engine_host {
 	void (*configuration)(void *ctx, const struct totem_action *action);
 };
 
+/* How large messages spread: docs/protocol.md, "Chains". The sender's setting counts. */
+enum engine_dissemination {
+	ENGINE_DIRECT, /* everybody reads from the sender */
+	ENGINE_CHAIN,  /* everybody reads from the member before it */
+	ENGINE_AUTO    /* a chain where it gains */
+};
+
 struct engine_config {
 	struct totem_config totem;
 	struct pg_limits pg;
@@ -95,7 +102,8 @@ struct engine_config {
 	/* what others pull is announced with a digest, and checked by it */
 	bool digest;
 	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
-	uint64_t ring_seq;	  /* last persisted */
+	enum engine_dissemination dissemination;
+	uint64_t ring_seq; /* last persisted */
 	uint64_t incarnation;
 };
 
@@ -110,6 +118,9 @@ struct engine_stats {
 	uint64_t borrows, borrow_bytes; /* payloads used in a peer's memory */
 	uint32_t lent;			/* of our clients' payloads, now */
 	uint64_t pull_mismatches;	/* payloads that were not what had been announced */
+	/* pulls begun at a predecessor, those of them that went on at the sender, and bytes that
+	 * predecessors gave */
+	uint64_t chain_pulls, chain_fallbacks, chain_bytes;
 	uint32_t slots_free;
 	uint64_t extents_free_bytes; /* of the most there may be */
 	struct extents_stats extents;
@@ -160,6 +171,9 @@ void engine_region_remove(struct engine *engine, uint32_t region,
 /* The memory behind the region of a delivery whose body is an extent; the descriptor can be mapped
  * for reading and no other way. It stays until host.region_gone. False: it is none. */
 bool engine_segment(const struct engine *engine, uint32_t region, struct transport_region *out);
+/* Whether these bytes of a segment belong to a message: what else is READ there may be anything. */
+bool engine_segment_taken(const struct engine *engine, uint32_t region, uint64_t offset,
+			  uint64_t size_bytes);
 
 /* Client requests; client < pg.clients_max. */
 int engine_client_open(struct engine *engine, uint32_t client, bool initial_totem_event);
@@ -194,5 +208,7 @@ void engine_status(const struct engine *engine, struct totem_status *ring,
 const struct transport_ops *engine_transport_ops(const struct engine *engine);
 const struct transport *engine_transport(const struct engine *engine);
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem);
+/* For messages sent from now on. */
+void engine_set_dissemination(struct engine *engine, enum engine_dissemination dissemination);
 
 #endif

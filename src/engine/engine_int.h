@@ -9,7 +9,9 @@
 #define CORONET_ENGINE_INT_H
 
 #include "base/list.h"
+#include "engine/chain.h"
 #include "engine/engine.h"
+#include "engine/pull.h"
 
 #define PIECES_MAX	  ((FRAME_SEGS_MAX - 2) / 2) /* a header, and runs around them */
 #define ANNOUNCE_META_MAX 152			     /* fits PG_META_MAX */
@@ -17,8 +19,7 @@
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
 #define MISMATCHES_KEPT	  8
-#define MISMATCHES_MAX	  3  /* then reading the payload is no progress any more */
-#define READS_MAX	  32 /* READs under way at a time */
+#define MISMATCHES_MAX	  3 /* then reading the payload is no progress any more */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
 #define CONTROL_SLOTS	  32u	/* own slots kept for joins and leaves */
@@ -53,19 +54,6 @@ struct sending {
 	struct frame *frame;
 	uint32_t pending; /* peers that have not answered */
 	uint32_t next_free;
-};
-
-struct pull {
-	struct list link;
-	struct frame *frame;
-	struct frame_info info;
-	struct frame_announce announce;
-	uint32_t node;
-	struct body *into; /* NULL until an extent was found */
-	uint64_t asked;
-	uint32_t reading; /* READs under way */
-	bool failed;
-	bool cancelled; /* nobody waits for it any more */
 };
 
 struct region {
@@ -133,6 +121,8 @@ struct engine {
 
 	struct list pulls; /* in the order of their places */
 	uint32_t reading;
+	struct read reads[READS_MAX];
+	struct chain chain;
 	struct mismatch mismatches[MISMATCHES_KEPT];
 	uint32_t next_mismatch;
 
@@ -216,23 +206,13 @@ void engine_send_done(struct engine *engine, uint64_t cookie);
 void engine_receive_frame(struct engine *engine, const struct transport_event *event);
 void engine_post_slot(struct engine *engine, uint32_t slot);
 
-/* pull.c */
-void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame,
-		       const struct frame_announce *announce);
-void engine_pull_read_done(struct engine *engine, const struct transport_event *event);
-void engine_pull_pump(struct engine *engine);
-/* Forgets every pull for another ring than `ring`. */
-void engine_pull_forget_others(struct engine *engine, struct ringid ring);
-void engine_pull_link_lost(struct engine *engine, uint32_t node);
-/* Of a payload; 0 stands for none in an announcement, so it is never that. */
-uint32_t engine_digest(const struct body *body);
-void engine_pull_fini(struct engine *engine);
-
 /* extents.c */
 int engine_extents_init(struct engine *engine);
 /* NULL: there is no place now. Only for the oldest pull without one, and what has to be served. */
 struct body *engine_extent_new(struct engine *engine, uint64_t size);
 
+/* What peers READ memory of this region by. */
+uint64_t engine_region_key(const struct engine *engine, uint32_t region);
 /* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */
 struct body *region_body_new(struct engine *engine, uint32_t client, uint32_t region,
 			     uint64_t offset, uint64_t size, uint64_t cookie);

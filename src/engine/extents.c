@@ -119,3 +119,9 @@ bool engine_segment(const struct engine *engine, uint32_t region, struct transpo
 	*out = engine->regions[region].memory;
 	return true;
 }
+
+bool engine_segment_taken(const struct engine *engine, uint32_t region, uint64_t offset,
+			  uint64_t size_bytes)
+{
+	return extents_taken(engine->extents, region - ENGINE_REGIONS_MAX, offset, size_bytes);
+}

@@ -27,6 +27,15 @@ static void insert(struct engine *engine, struct pull *pull)
 	list_append(at->next, &pull->link);
 }
 
+void pull_go_direct(struct pull *pull)
+{
+	pull->source = (struct source){.node = pull->node,
+				       .key = pull->announce.key,
+				       .offset = pull->announce.offset,
+				       .valid = pull->announce.size};
+	pull->strays = pull->reading;
+}
+
 void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame,
 		       const struct frame_announce *announce)
 {
@@ -37,8 +46,24 @@ void engine_pull_start(struct engine *engine, uint32_t node, struct frame *frame
 	pull->frame = frame;
 	pull->info = frame->header.info;
 	pull->announce = *announce;
+	pull->hole = UINT64_MAX;
+	pull_go_direct(pull);
 	insert(engine, pull);
 	engine->stats.pulls++;
+	engine_chain_take(engine, pull);
+	engine_chain_begin(engine, pull);
+}
+
+struct pull *engine_pull_find(struct engine *engine, struct ringid ring, uint64_t seq)
+{
+	list_for_each(it, &engine->pulls) {
+		struct pull *pull = list_entry(it, struct pull, link);
+
+		if (pull->info.seq == seq && ringid_equal(pull->info.ring, ring)) {
+			return pull;
+		}
+	}
+	return NULL;
 }
 
 static void pull_free(struct engine *engine, struct pull *pull)
@@ -102,9 +127,7 @@ static bool acceptable(struct engine *engine, const struct pull *pull)
 	return false;
 }
 
-/* A payload that never comes right is no progress, however often it is read: the ring then excludes
- * a member that does not receive. */
-static bool makes_progress(struct engine *engine, const struct pull *pull)
+bool engine_pull_makes_progress(struct engine *engine, const struct pull *pull)
 {
 	const struct mismatch *mismatch = mismatch_find(engine, &pull->info);
 
@@ -131,17 +154,44 @@ static void lose(struct engine *engine, struct pull *pull)
 	struct totem_event event = {.kind = TOTEM_EV_LOST, .from = pull->node, .info = pull->info};
 
 	engine->stats.pull_retries++;
+	engine_chain_tell_gone(engine, pull);
+	engine_chain_keep(engine, pull);
 	pull_free(engine, pull);
 	engine_ring_event(engine, &event);
+}
+
+/* Whoever has spoilt it on its way, the sender has it as it was. */
+static void begin_again(struct engine *engine, struct pull *pull)
+{
+	engine->stats.chain_fallbacks += pull_chained(pull) ? 1 : 0;
+	pull_go_direct(pull);
+	pull->mixed = false;
+	pull->asked = 0;
 }
 
 static void finish(struct engine *engine, struct pull *pull)
 {
 	if (acceptable(engine, pull)) {
 		complete(engine, pull);
+	} else if (pull->mixed) {
+		begin_again(engine, pull);
 	} else {
 		lose(engine, pull);
 	}
+}
+
+uint64_t engine_pull_arrived(const struct engine *engine, const struct pull *pull)
+{
+	uint64_t valid = pull->asked < pull->hole ? pull->asked : pull->hole;
+
+	for (uint32_t i = 0; i < READS_MAX; i++) {
+		const struct read *read = &engine->reads[i];
+
+		if (read->pull == pull && read->offset < valid) {
+			valid = read->offset;
+		}
+	}
+	return valid;
 }
 
 /* Ends a pull that has nothing under way and nothing left to do. */
@@ -150,6 +200,10 @@ static void settle(struct engine *engine, struct pull *pull)
 	if (pull->reading > 0) {
 		return;
 	}
+	if (pull->hole < pull->asked) {
+		pull->asked = pull->hole;
+	}
+	pull->hole = UINT64_MAX;
 	if (pull->cancelled) {
 		pull_free(engine, pull);
 	} else if (pull->failed) {
@@ -159,34 +213,66 @@ static void settle(struct engine *engine, struct pull *pull)
 	}
 }
 
-static uint32_t read_size(const struct engine *engine)
+static uint32_t read_size(const struct engine *engine, const struct pull *pull)
 {
 	uint32_t wanted = engine->config.read_size_bytes;
 
-	return wanted == 0 || wanted > READ_SIZE_MAX ? READ_SIZE_MAX : wanted;
+	wanted = wanted == 0 || wanted > READ_SIZE_MAX ? READ_SIZE_MAX : wanted;
+	return pull->plan.position > 0 && pull->announce.chunk < wanted ? pull->announce.chunk
+									: wanted;
 }
 
+static struct read *read_unused(struct engine *engine)
+{
+	for (uint32_t i = 0; i < READS_MAX; i++) {
+		if (!engine->reads[i].pull) {
+			return &engine->reads[i];
+		}
+	}
+	return NULL;
+}
+
+static int read_post(struct engine *engine, struct pull *pull, struct read *read)
+{
+	const struct source *source = &pull->source;
+	uint64_t left = source->valid - pull->asked;
+	uint32_t most = read_size(engine, pull);
+	struct transport_seg into = {pull->into->region, left < most ? (uint32_t)left : most,
+				     pull->into->offset + pull->asked};
+
+	*read = (struct read){
+		.pull = pull, .node = source->node, .size = into.size_bytes, .offset = pull->asked};
+	return engine->ops->read(engine->transport, source->node, source->key,
+				 source->offset + pull->asked, &into,
+				 (uint64_t)(read - engine->reads));
+}
+
+/* False when no more READs can be under way. */
 static bool read_next(struct engine *engine, struct pull *pull)
 {
-	uint64_t left = pull->announce.size - pull->asked;
-	struct transport_seg into = {pull->into->region,
-				     left < read_size(engine) ? (uint32_t)left : read_size(engine),
-				     pull->into->offset + pull->asked};
-	int err = engine->ops->read(engine->transport, pull->node, pull->announce.key,
-				    pull->announce.offset + pull->asked, &into,
-				    (uint64_t)(uintptr_t)pull);
+	struct read *read = read_unused(engine);
+	int err = read ? read_post(engine, pull, read) : -ENOBUFS;
 
-	if (err == -ENOBUFS) {
-		return false;
-	}
-	if (err) {
-		pull->failed = true;
+	if (!err) {
+		pull->asked += read->size;
+		pull->reading++;
+		engine->reading++;
 		return true;
 	}
-	pull->asked += into.size_bytes;
-	pull->reading++;
-	engine->reading++;
-	return true;
+	if (read) {
+		read->pull = NULL;
+	}
+	if (err != -ENOBUFS && pull_chained(pull)) {
+		engine_chain_leave(engine, pull);
+	} else if (err != -ENOBUFS) {
+		pull->failed = true;
+	}
+	return err != -ENOBUFS;
+}
+
+static bool may_read(const struct pull *pull)
+{
+	return !pull->failed && pull->strays == 0 && pull->asked < pull->source.valid;
 }
 
 /* Asks for as much of one pull as may be under way; false when READs or extents have run out. */
@@ -197,12 +283,13 @@ static bool advance(struct engine *engine, struct pull *pull)
 	}
 	if (!pull->into) {
 		pull->into = engine_extent_new(engine, pull->announce.size);
+		pull->news_ms = engine->now_ms;
 	}
 	if (!pull->into) {
 		return false;
 	}
-	while (pull->asked < pull->announce.size && !pull->failed) {
-		if (engine->reading >= READS_MAX || !read_next(engine, pull)) {
+	while (may_read(pull)) {
+		if (!read_next(engine, pull)) {
 			return false;
 		}
 	}
@@ -233,19 +320,48 @@ void engine_pull_pump(struct engine *engine)
 	}
 }
 
-void engine_pull_read_done(struct engine *engine, const struct transport_event *event)
+static void read_failed(struct engine *engine, struct pull *pull, const struct read *read)
 {
-	struct pull *pull = (struct pull *)(uintptr_t)event->cookie;
+	if (read->node == pull->node) {
+		pull->failed = true;
+		return;
+	}
+	pull->hole = read->offset < pull->hole ? read->offset : pull->hole;
+	engine_chain_leave(engine, pull);
+}
+
+static void read_came(struct engine *engine, struct pull *pull, const struct read *read)
+{
 	struct totem_event progress = {.kind = TOTEM_EV_PROGRESS};
 
-	check(pull->reading > 0 && engine->reading > 0);
-	pull->reading--;
-	engine->reading--;
-	if (event->status != 0) {
-		pull->failed = true;
-	} else if (makes_progress(engine, pull)) {
+	engine_chain_tell(engine, pull, engine_pull_arrived(engine, pull));
+	if (read->node != pull->node) {
+		pull->mixed = true;
+		engine->stats.chain_bytes += read->size;
+		engine_chain_news(engine, pull);
+	} else if (engine_pull_makes_progress(engine, pull)) {
 		engine_ring_event(engine, &progress);
 	}
+}
+
+void engine_pull_read_done(struct engine *engine, const struct transport_event *event)
+{
+	struct read read;
+	struct pull *pull;
+
+	check(event->cookie < READS_MAX);
+	read = engine->reads[event->cookie];
+	pull = read.pull;
+	check(pull && pull->reading > 0 && engine->reading > 0);
+	engine->reads[event->cookie].pull = NULL;
+	pull->reading--;
+	engine->reading--;
+	if (event->status != 0 || read.stale) {
+		read_failed(engine, pull, &read);
+	} else {
+		read_came(engine, pull, &read);
+	}
+	pull->strays = pull->strays < pull->reading ? pull->strays : pull->reading;
 	settle(engine, pull);
 }
 
@@ -258,6 +374,7 @@ void engine_pull_forget_others(struct engine *engine, struct ringid ring)
 			pull->cancelled = true;
 		}
 	}
+	engine_chain_forget_others(engine, ring);
 }
 
 /* What the peer announced holds for the link it was announced on: once that has gone, its memory
@@ -271,10 +388,12 @@ void engine_pull_link_lost(struct engine *engine, uint32_t node)
 			pull->failed = true;
 		}
 	}
+	engine_chain_link_lost(engine, node);
 }
 
 void engine_pull_fini(struct engine *engine)
 {
+	engine_chain_fini(engine);
 	list_for_each_safe(it, after, &engine->pulls)
 	{
 		pull_free(engine, list_entry(it, struct pull, link));

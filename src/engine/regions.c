@@ -40,6 +40,11 @@ int engine_region_add(struct engine *engine, uint32_t region, const struct trans
 	return 0;
 }
 
+uint64_t engine_region_key(const struct engine *engine, uint32_t region)
+{
+	return region == TRANSPORT_REGION_SLAB ? engine->slab_key : engine->regions[region].key;
+}
+
 static void region_gone(struct engine *engine, uint32_t region)
 {
 	struct region *slot = &engine->regions[region];

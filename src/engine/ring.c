@@ -109,6 +109,11 @@ static void perform(struct engine *engine, const struct totem_action *action)
 		fence(engine, action->to);
 		return;
 	case TOTEM_ACT_STATE:
+		if (action->state == TOTEM_OPERATIONAL) {
+			engine_chain_join(engine);
+		} else {
+			engine_chain_stop(engine);
+		}
 		if (engine->host.state) {
 			engine->host.state(engine->host.ctx, action);
 		}

@@ -83,13 +83,6 @@ static void free_sending(struct engine *engine, struct sending *sending)
 	engine->free_sending = (uint32_t)(sending - engine->sendings);
 }
 
-/* What peers READ an announced payload by: the key of the region it is in. */
-static uint64_t key_of(const struct engine *engine, const struct body *body)
-{
-	return body->region == TRANSPORT_REGION_SLAB ? engine->slab_key
-						     : engine->regions[body->region].key;
-}
-
 /* A program can write into what it has sent. Whoever asks for such a payload again would never read
  * what was announced, so the digest is withdrawn: the message is wrong, but the ring goes on. */
 static uint32_t digest_now(struct engine *engine, struct frame *frame)
@@ -107,16 +100,53 @@ static uint32_t digest_now(struct engine *engine, struct frame *frame)
 	return frame->digest;
 }
 
+/* A chain of all receivers, or none: one that the frame does not reach now would let those behind it
+ * wait. */
+static uint32_t chunk_for(const struct engine *engine, const struct totem_action *action)
+{
+	const struct frame *frame = action->frame;
+	uint32_t receivers = 0;
+
+	for (uint64_t mask = action->mask; mask != 0; mask &= mask - 1) {
+		receivers++;
+	}
+	if (action->info.repeated || receivers + 1 != action->members->count) {
+		return 0;
+	}
+	return chain_chunk(engine->config.dissemination, frame->payload->size, receivers);
+}
+
+/* How an announced payload gets from us to the others: along a chain, or used where it is, or READ by
+ * each. */
+struct spread {
+	uint32_t chunk; /* 0: no chain */
+	uint32_t loan;	/* 0: none */
+};
+
+static struct spread spread_of(struct engine *engine, const struct totem_action *action)
+{
+	struct frame *frame = action->frame;
+	struct spread spread = {0};
+
+	if (frame->payload) {
+		spread.chunk = chunk_for(engine, action);
+		spread.loan = spread.chunk == 0 ? engine_lend(engine, frame) : 0;
+	}
+	return spread;
+}
+
 /* An announcement is whole in its cell: entry header, meta, and where to read the payload from us.
  */
-static uint32_t write_announcement(struct engine *engine, struct frame *frame, uint32_t loan,
-				   uint8_t *out)
+static uint32_t write_announcement(struct engine *engine, const struct totem_action *action,
+				   struct spread spread, uint8_t *out)
 {
-	struct frame_announce announce = {.key = key_of(engine, frame->payload),
+	struct frame *frame = action->frame;
+	struct frame_announce announce = {.key = engine_region_key(engine, frame->payload->region),
 					  .offset = frame->payload->offset,
 					  .size = frame->payload->size,
 					  .digest = digest_now(engine, frame),
-					  .loan = loan};
+					  .chunk = spread.chunk,
+					  .loan = spread.loan};
 	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
 	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
@@ -135,18 +165,19 @@ static uint32_t write_announcement(struct engine *engine, struct frame *frame, u
 }
 
 /* Writes the cell of this sending; returns the pieces to gather. */
-static int compose(struct engine *engine, uint32_t cell, struct frame *frame,
-		   const struct frame_info *info, uint32_t loan, struct transport_seg *segs)
+static int compose(struct engine *engine, uint32_t cell, const struct totem_action *action,
+		   struct spread spread, struct transport_seg *segs)
 {
+	const struct frame *frame = action->frame;
 	uint8_t *bytes = engine->cells + (size_t)cell * HEADER_CELL_BYTES;
 	struct frame_header header = frame->header;
 	uint32_t in_cell = FRAME_HEADER_SIZE;
 	int count = 1;
 
-	header.info = *info;
+	header.info = action->info;
 	if (header.body == FRAME_ANNOUNCE) {
 		header.body_size =
-			write_announcement(engine, frame, loan, bytes + FRAME_HEADER_SIZE);
+			write_announcement(engine, action, spread, bytes + FRAME_HEADER_SIZE);
 		in_cell += header.body_size;
 	} else {
 		count += frame_segs(frame, segs + 1);
@@ -167,6 +198,7 @@ static bool can_serve(struct engine *engine, struct frame *frame)
 	}
 	copy = engine_extent_new(engine, frame->payload->size);
 	if (!copy) {
+		extents_forget(engine->extents);
 		return false;
 	}
 	memcpy(copy->bytes, frame->payload->bytes, copy->size);
@@ -184,19 +216,19 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	struct frame *frame = action->frame;
 	uint32_t cell = engine->free_sending;
 	struct sending *sending;
-	uint32_t loan;
+	struct spread spread;
 	int count;
 
 	if (cell == NO_SENDING || !can_serve(engine, frame)) {
 		engine->stats.frames_unsent++;
 		return;
 	}
-	loan = frame->payload ? engine_lend(engine, frame) : 0;
+	spread = spread_of(engine, action);
 	sending = &engine->sendings[cell];
 	engine->free_sending = sending->next_free;
 	engine->sending++;
 	sending->frame = frame;
-	count = compose(engine, cell, frame, &action->info, loan, segs);
+	count = compose(engine, cell, action, spread, segs);
 	for (uint32_t i = 0; i < action->members->count; i++) {
 		if (!(action->mask & (1ull << i))) {
 			continue;
@@ -205,12 +237,12 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 					    cell) == 0) {
 			body_hold(&frame->body, HOLD_SEND);
 			sending->pending++;
-			engine_lend_to(engine, loan, action->members->id[i]);
+			engine_lend_to(engine, spread.loan, action->members->id[i]);
 		} else {
 			engine->stats.frames_unsent++;
 		}
 	}
-	engine_lend_told(engine, loan);
+	engine_lend_told(engine, spread.loan);
 	if (sending->pending == 0) {
 		free_sending(engine, sending);
 	}

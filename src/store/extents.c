@@ -325,6 +325,13 @@ void extents_put(struct extents *extents, uint32_t number, uint64_t offset, uint
 	segment->idle_since_ms = now_ms;
 }
 
+bool extents_taken(const struct extents *extents, uint32_t segment, uint64_t offset,
+		   uint64_t size_bytes)
+{
+	return segment < EXTENTS_SEGMENTS_MAX && extents->by_number[segment] &&
+	       stretches_taken(extents->by_number[segment]->area, offset, size_bytes);
+}
+
 /* With memory that is locked one ordinary segment stays: the next message finds it ready. */
 static bool kept_ready(const struct extents *extents, const struct segment *segment)
 {

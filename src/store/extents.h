@@ -72,6 +72,10 @@ int extents_take(struct extents *extents, uint64_t size_bytes, uint64_t now_ms, 
 void extents_forget(struct extents *extents);
 void extents_put(struct extents *extents, uint32_t segment, uint64_t offset, uint64_t now_ms);
 
+/* Whether all of these bytes of the segment belong to one message. */
+bool extents_taken(const struct extents *extents, uint32_t segment, uint64_t offset,
+		   uint64_t size_bytes);
+
 /* Gives back what was idle for long enough. */
 void extents_turn(struct extents *extents, uint64_t now_ms);
 /* When extents_turn has something to do, or extents_take may answer otherwise; UINT64_MAX: not by

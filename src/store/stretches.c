@@ -189,3 +189,16 @@ uint64_t stretches_used(const struct stretches *area)
 {
 	return area->used;
 }
+
+bool stretches_taken(const struct stretches *area, uint64_t offset, uint64_t size_bytes)
+{
+	list_for_each(it, &area->all) {
+		const struct stretch *stretch = list_entry(it, struct stretch, all);
+
+		if (stretch->used && offset >= stretch->offset &&
+		    offset - stretch->offset < stretch->size) {
+			return size_bytes <= stretch->size - (offset - stretch->offset);
+		}
+	}
+	return false;
+}

@@ -5,6 +5,7 @@
 #ifndef CORONET_STORE_STRETCHES_H
 #define CORONET_STORE_STRETCHES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stretches;
@@ -17,6 +18,8 @@ void stretches_free(struct stretches **area);
 int stretches_take(struct stretches *area, uint64_t size_bytes, uint64_t *offset);
 /* Returns how many bytes that were. */
 uint64_t stretches_put(struct stretches *area, uint64_t offset);
+/* Whether all of these bytes are in one piece that is taken. */
+bool stretches_taken(const struct stretches *area, uint64_t offset, uint64_t size_bytes);
 uint64_t stretches_used(const struct stretches *area);
 
 #endif

@@ -201,6 +201,23 @@ static void print_process(const struct json_value *memory)
 	}
 }
 
+static void print_large(const struct json_value *root)
+{
+	const struct json_value *messages = json_get(root, "messages");
+
+	if (json_number_of(messages, "pulls") == 0) {
+		return;
+	}
+	printf("large      ");
+	print_bytes(json_number_of(messages, "pull_bytes"));
+	printf(" pulled, of that ");
+	print_bytes(json_number_of(messages, "chain_bytes"));
+	printf(" in %" PRIu64 " messages from predecessors, %" PRIu64
+	       " went on at the sender; own ones spread: %s\n",
+	       json_number_of(messages, "chain_pulls"), json_number_of(messages, "chain_fallbacks"),
+	       json_text_of(messages, "dissemination"));
+}
+
 static void print_memory(const struct json_value *root)
 {
 	const struct json_value *memory = json_get(root, "memory");
@@ -341,6 +358,7 @@ static int show(void)
 	print_ring(root);
 	print_token(root);
 	print_messages(root);
+	print_large(root);
 	print_memory(root);
 	print_nodes(root);
 	print_handles(root);

@@ -19,6 +19,7 @@ static void route_control(struct totem *t, uint32_t from)
 
 	switch (control->kind) {
 	case CONTROL_NONE:
+	case CONTROL_CHAIN: /* between drivers */
 		return;
 	case CONTROL_JOIN:
 		join_received(t, from, &control->join);

@@ -12,6 +12,7 @@
 #define COMMIT_RECEIVED	  2u
 #define TOKEN_IDLE	  1u
 #define HAVE_REPLY	  1u
+#define CHAIN_GONE	  1u
 #define COMMIT_ENTRY_SIZE 56
 #define TOKEN_FIXED_SIZE  (CONTROL_HEADER_SIZE + 96)
 #define RANGE_SIZE	  24
@@ -23,7 +24,7 @@ static_assert(TOKEN_FIXED_SIZE + CONTROL_RTR_MAX * RANGE_SIZE <= CONTROL_SIZE_MA
 
 static const char *const names[CONTROL_KINDS] = {
 	"none",	 "join", "commit token", "token", "merge detect", "wake",
-	"leave", "have", "ask",		 "ack",	  "return",
+	"leave", "have", "ask",		 "ack",	  "return",	  "chain",
 };
 
 const char *wire_control_name(enum control_kind kind)
@@ -365,6 +366,45 @@ static const char *get_return(struct cursor *c, struct control_return *returned)
 	return NULL;
 }
 
+static void put_chain(struct writer *w, const struct control_chain *chain)
+{
+	put_ring(w, chain->ring);
+	writer_u64(w, chain->seq);
+	writer_u64(w, chain->key);
+	writer_u64(w, chain->offset);
+	writer_u64(w, chain->size);
+	writer_u64(w, chain->valid);
+	writer_u32(w, chain->gone ? CHAIN_GONE : 0);
+	writer_u32(w, 0);
+}
+
+static const char *get_chain(struct cursor *c, struct control_chain *chain)
+{
+	uint32_t flags;
+	uint32_t zero;
+
+	chain->ring = get_ring(c);
+	chain->seq = cursor_u64(c);
+	chain->key = cursor_u64(c);
+	chain->offset = cursor_u64(c);
+	chain->size = cursor_u64(c);
+	chain->valid = cursor_u64(c);
+	flags = cursor_u32(c);
+	zero = cursor_u32(c);
+	chain->gone = flags & CHAIN_GONE;
+	if (!ring_named(chain->ring) || chain->seq == 0 || chain->seq > CONTROL_SEQ_MAX) {
+		return "chain: no ring, or a number out of range";
+	}
+	if ((flags & ~CHAIN_GONE) != 0 || zero != 0) {
+		return "chain: unknown flags";
+	}
+	if (chain->size == 0 || chain->size > MESSAGE_SIZE_MAX || chain->valid > chain->size ||
+	    chain->offset > UINT64_MAX - chain->size) {
+		return "chain: bytes out of range";
+	}
+	return NULL;
+}
+
 static const char *get_ring_only(struct cursor *c, struct ringid *ring)
 {
 	*ring = get_ring(c);
@@ -401,6 +441,9 @@ static void put_body(struct writer *w, const struct control *control)
 		return;
 	case CONTROL_RETURN:
 		put_return(w, &control->returned);
+		return;
+	case CONTROL_CHAIN:
+		put_chain(w, &control->chain);
 		return;
 	}
 }
@@ -453,6 +496,8 @@ static const char *get_body(struct cursor *c, struct control *out)
 		return get_ack(c, &out->ack);
 	case CONTROL_RETURN:
 		return get_return(c, &out->returned);
+	case CONTROL_CHAIN:
+		return get_chain(c, &out->chain);
 	}
 	return "unknown kind of control message";
 }

@@ -42,8 +42,9 @@ enum control_kind {
 	CONTROL_ASK,
 	CONTROL_ACK,
 	CONTROL_RETURN,
+	CONTROL_CHAIN,
 };
-#define CONTROL_KINDS 11
+#define CONTROL_KINDS 12
 
 /* Gather: the sender's proposal for the membership (paper: Membership Protocol). */
 struct control_join {
@@ -129,6 +130,18 @@ struct control_return {
 	uint32_t loan[CONTROL_RETURN_MAX];
 };
 
+/* The sender has the first `valid` bytes of the message announced under this number, and the
+ * receiver may READ them there. For the driver: the ring does not look at it. */
+struct control_chain {
+	struct ringid ring;
+	uint64_t seq;
+	uint64_t key;	 /* of the memory; 0 until something is valid */
+	uint64_t offset; /* of the message's first byte in it; likewise */
+	uint64_t size;	 /* of the whole message */
+	uint64_t valid;
+	bool gone; /* no more than that will come from here: read the rest where it was announced */
+};
+
 struct control {
 	enum control_kind kind;
 	uint32_t sender;
@@ -140,6 +153,7 @@ struct control {
 		struct control_ask ask;
 		struct control_ack ack;
 		struct control_return returned;
+		struct control_chain chain;
 		struct ringid ring; /* MERGE, WAKE, LEAVE: the ring the sender is in */
 	};
 };

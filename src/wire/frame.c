@@ -111,6 +111,8 @@ void frame_announce_encode(const struct frame_announce *announce, uint8_t out[FR
 	writer_u64(&w, announce->size);
 	writer_u32(&w, announce->digest);
 	writer_u32(&w, announce->loan);
+	writer_u32(&w, announce->chunk);
+	writer_u32(&w, 0);
 }
 
 const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct frame_announce *out)
@@ -122,6 +124,8 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 	out->size = cursor_u64(&c);
 	out->digest = cursor_u32(&c);
 	out->loan = cursor_u32(&c);
+	out->chunk = cursor_u32(&c);
+	cursor_u32(&c);
 	if (!cursor_ok(&c)) {
 		return "shorter than an announcement";
 	}
@@ -130,6 +134,9 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 	}
 	if (out->offset > UINT64_MAX - out->size) {
 		return "announced range wraps";
+	}
+	if (out->chunk % FRAME_CHUNK_UNIT != 0 || out->chunk > READ_SIZE_MAX) {
+		return "announced chunk out of range";
 	}
 	return NULL;
 }

@@ -23,8 +23,9 @@
 #define FRAME_VERSION		1
 #define FRAME_HEADER_SIZE	40
 #define FRAME_ENTRY_HEADER_SIZE 8
-#define FRAME_ANNOUNCE_SIZE	32
+#define FRAME_ANNOUNCE_SIZE	40
 #define FRAME_META_MAX		1024
+#define FRAME_CHUNK_UNIT	4096u
 
 enum frame_body {
 	FRAME_PACKED = 1,
@@ -63,6 +64,9 @@ struct frame_announce {
 	/* not 0: the receiver may use the payload where it is, and gives the loan back with
 	 * CONTROL_RETURN; grows with every announcement */
 	uint32_t loan;
+	/* 0: every receiver reads it here. Else receivers pass it on, in chunks of so many bytes: a
+	 * multiple of FRAME_CHUNK_UNIT, at most READ_SIZE_MAX */
+	uint32_t chunk;
 };
 
 /* One entry of a body; pointers into the frame. */

@@ -57,10 +57,14 @@ struct sim {
 	struct sim_check *check;
 	struct sim_node *nodes[SIM_NODES_MAX + 1]; /* by node id, 1..node_count */
 	uint32_t node_count;
-	bool gentle;   /* links break for a moment only: no ring may end because of that */
-	bool one_host; /* every other seed: nodes map each other's memory, and READs never go wrong */
-	bool calm;     /* the liveness phase: nothing new goes wrong, programs fall silent */
-	bool ending;   /* the run is over: no node starts again */
+	bool one_host; /* nodes map each other's memory */
+	bool chains;   /* most nodes send large messages along chains */
+	/* What a READ brings is what is there, so nothing carries a digest: bytes of something
+	 * else would be delivered. */
+	bool exact;
+	bool gentle; /* links break for a moment only: no ring may end because of that */
+	bool calm;   /* the liveness phase: nothing new goes wrong, programs fall silent */
+	bool ending; /* the run is over: no node starts again */
 	char failure[512];
 };
 

@@ -857,6 +857,8 @@ static const struct transport_region *region_of(struct transport *t, uint32_t no
 static int read_now(struct transport *t, const struct read *read)
 {
 	const struct transport_region *from = region_of(t, read->node, read->key);
+	struct transport_region segment;
+	uint32_t id = (uint32_t)(read->key >> 32);
 	uint8_t *into;
 
 	if (!from || !from->remote_read || read->offset > from->size_bytes ||
@@ -865,8 +867,13 @@ static int read_now(struct transport *t, const struct read *read)
 	}
 	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
 	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
+	if (engine_segment(t->sim->nodes[read->node]->engine, id, &segment) &&
+	    !engine_segment_taken(t->sim->nodes[read->node]->engine, id, read->offset,
+				  read->into.size_bytes)) {
+		memset(into, 0xdd, read->into.size_bytes); /* free memory holds anything */
+	}
 	/* Some adapters say that a READ is complete when it is not. */
-	if (!t->sim->calm && !t->sim->one_host && sim_chance(t->sim, 2)) {
+	if (!t->sim->exact && !t->sim->calm && sim_chance(t->sim, 2)) {
 		into[sim_below(t->sim, read->into.size_bytes)] ^= 1;
 	}
 	return 0;

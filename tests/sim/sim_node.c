@@ -317,7 +317,10 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 			 .extent_bytes = EXTENTS,
 			 .extent_step_bytes = EXTENTS / 16},
 		.eager_size_bytes = EAGER_SIZE,
-		.digest = !sim->one_host,
+		.digest = !sim->exact,
+		.dissemination = sim->chains && (sim->options.seed / 16 + node->id) % 5 > 0
+					 ? ENGINE_CHAIN
+					 : ENGINE_DIRECT,
 		.copy_size_bytes = COPY_SIZE,
 		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,

@@ -178,9 +178,14 @@ const char *sim_run(const struct sim_options *options, struct sim *sim)
 {
 	memset(sim, 0, sizeof(*sim));
 	sim->options = *options;
-	sim->one_host = options->seed % 2;
 	sim->random_state = options->seed * 0x2545f4914f6cdd1dull + 1;
 	sim->node_count = 1 + (uint32_t)sim_below(sim, 5);
+	sim->chains = (options->seed ^ options->seed >> 3) & 1;
+	sim->exact = (options->seed >> 1 ^ options->seed >> 4) & 1;
+	sim->one_host = sim->exact && (options->seed & 4);
+	if (sim->chains && sim->node_count < 3) {
+		sim->node_count += 2;
+	}
 	if (!build(sim)) {
 		return "out of memory";
 	}

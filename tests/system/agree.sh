@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # Members on five nodes over shared memory send at once; all must be delivered one sequence, byte for byte.
-# Then one message of 64 MiB.
+# Then one message of 64 MiB, and one along a chain.
 # shellcheck source=tests/system/ring.sh
 . "$(dirname "$0")/ring.sh"
 
@@ -27,3 +27,10 @@ same_sequence() {
 ring_up "$nodes"
 same_sequence --count "$count" --min 1 --max 4000 --seconds 200
 same_sequence --count 1 --min 67108864 --max 67108864 --group large --seconds 100
+printf 'rdma {\n\tdissemination: chain\n}\n' >>"$ring_dir/coronet.conf"
+for i in $(seq "$nodes"); do
+	kill_node "$i" HUP
+done
+same_sequence --count 1 --min 67108864 --max 67108864 --group chain --seconds 100
+chained=$(node 1 "$ring_build/coronet-status" --json | tr -d ' \n' | sed 's/.*"chain_bytes":\([0-9]*\).*/\1/')
+[ "$chained" -gt 0 ] || ring_fail "node 1 has read nothing from another receiver"

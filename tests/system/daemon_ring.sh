@@ -105,9 +105,11 @@ nodes_come_and_go() {
 
 times_change() {
 	sed -i 's/token: 1000/token: 1500/; s/transport: shm/transport: auto/' "$ring_dir/coronet.conf"
+	printf 'rdma {\n    dissemination: chain\n}\n' >>"$ring_dir/coronet.conf"
 	kill_node 1 HUP
 	# Five nodes: three times the coefficient on top.
 	wait_log 1 "reload: token 3450 ms"
+	wait_log 1 "reload: dissemination chain"
 	wait_log 1 "reload: totem.transport stays shm until the daemon is restarted"
 	echo "nonsense" >>"$ring_dir/coronet.conf"
 	kill_node 1 HUP

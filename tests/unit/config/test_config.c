@@ -32,6 +32,7 @@ static void config_parse__fills_defaults(void **state)
 	assert_true(config->eager_size_bytes < config->slot_size_bytes);
 	assert_true(config->copy_size_bytes <= config->eager_size_bytes);
 	assert_true(config->extents_bytes >= MESSAGE_SIZE_MAX);
+	assert_int_equal(config->dissemination, CONFIG_DISSEMINATION_AUTO);
 	parsed_free(&parsed);
 }
 
@@ -384,6 +385,26 @@ static void config_parse__eager_size_is_what_fits_a_slot(void **state)
 	parsed_free(&parsed);
 }
 
+static void config_parse__dissemination(void **state)
+{
+	static const char *const texts[] = {
+		[CONFIG_DISSEMINATION_DIRECT] = WHOLE("") "rdma {\ndissemination: direct\n}\n",
+		[CONFIG_DISSEMINATION_CHAIN] = WHOLE("") "rdma {\ndissemination: chain\n}\n",
+		[CONFIG_DISSEMINATION_AUTO] = WHOLE("") "rdma {\ndissemination: auto\n}\n"};
+
+	(void)state;
+	for (int i = CONFIG_DISSEMINATION_DIRECT; i <= CONFIG_DISSEMINATION_AUTO; i++) {
+		struct parsed parsed = parse_good(texts[i]);
+
+		assert_int_equal(parsed.config->dissemination, i);
+		assert_non_null(
+			strstr(texts[i], config_dissemination_name((enum config_dissemination)i)));
+		parsed_free(&parsed);
+	}
+	assert_refused(WHOLE("") "rdma {\ndissemination: tree\n}\n", EXIT_CONFIG,
+		       "f:15: dissemination: \"tree\" is none of auto, direct, chain");
+}
+
 static void config_parse__logging(void **state)
 {
 	struct parsed parsed = parse_good(
@@ -534,6 +555,7 @@ int main(void)
 		cmocka_unit_test(config_parse__limits_the_number_of_nodes),
 		cmocka_unit_test(config_parse__checks_what_keys_mean_together),
 		cmocka_unit_test(config_parse__eager_size_is_what_fits_a_slot),
+		cmocka_unit_test(config_parse__dissemination),
 		cmocka_unit_test(config_parse__logging),
 		cmocka_unit_test(config_parse__logging_faults_have_their_own_code),
 		cmocka_unit_test(config_parse__uidgid),

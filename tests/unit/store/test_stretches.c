@@ -101,9 +101,29 @@ static void take__refuses_nothing_and_too_much(void **state)
 	stretches_free(&area);
 }
 
+static void taken__says_whether_all_of_it_is_in_one_piece(void **state)
+{
+	struct stretches *area;
+	uint64_t a, b;
+
+	(void)state;
+	assert_int_equal(stretches_new(16 * 4096, &area), 0);
+	assert_int_equal(stretches_take(area, 5000, &a), 0);
+	assert_int_equal(stretches_take(area, 4096, &b), 0);
+	assert_true(stretches_taken(area, a, 8192));
+	assert_true(stretches_taken(area, a + 8191, 1));
+	assert_false(stretches_taken(area, a, 8193)); /* runs into b */
+	assert_false(stretches_taken(area, a + 4096, UINT64_MAX));
+	stretches_put(area, a);
+	assert_false(stretches_taken(area, a, 1));
+	assert_true(stretches_taken(area, b, 4096));
+	stretches_free(&area);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(taken__says_whether_all_of_it_is_in_one_piece),
 		cmocka_unit_test(take__random_use_never_overlaps_and_coalesces),
 		cmocka_unit_test(take__the_first_place_that_fits),
 		cmocka_unit_test(take__refuses_nothing_and_too_much),

@@ -365,6 +365,70 @@ static void fill_ack(void)
 	in.ack = (struct control_ack){{3, 12}, 7};
 }
 
+static void fill_chain(void)
+{
+	start(CONTROL_CHAIN);
+	in.chain = (struct control_chain){.ring = {3, 12},
+					  .seq = CONTROL_SEQ_MAX,
+					  .key = UINT64_MAX,
+					  .offset = UINT64_MAX - MESSAGE_SIZE_MAX,
+					  .size = MESSAGE_SIZE_MAX,
+					  .valid = MESSAGE_SIZE_MAX};
+}
+
+static void wire_control__chain_round_trip(void **state)
+{
+	(void)state;
+	fill_chain();
+	round_trip();
+	assert_true(ringid_equal(out.chain.ring, in.chain.ring));
+	assert_int_equal(out.chain.seq, in.chain.seq);
+	assert_int_equal(out.chain.key, in.chain.key);
+	assert_int_equal(out.chain.offset, in.chain.offset);
+	assert_int_equal(out.chain.size, in.chain.size);
+	assert_int_equal(out.chain.valid, in.chain.valid);
+	assert_false(out.chain.gone);
+	in.chain.valid = 0;
+	in.chain.gone = true;
+	round_trip();
+	assert_int_equal(out.chain.valid, 0);
+	assert_true(out.chain.gone);
+}
+
+static void refuse_chain(uint64_t seq, uint64_t offset, uint64_t size, uint64_t valid,
+			 const char *reason)
+{
+	fill_chain();
+	in.chain.seq = seq;
+	in.chain.offset = offset;
+	in.chain.size = size;
+	in.chain.valid = valid;
+	refuse(reason);
+}
+
+static void wire_control__chain_refusals(void **state)
+{
+	(void)state;
+	refuse_chain(0, 0, 9, 9, "chain: no ring, or a number out of range");
+	refuse_chain(CONTROL_SEQ_MAX + 1, 0, 9, 9, "chain: no ring, or a number out of range");
+	refuse_chain(1, 0, 0, 0, "chain: bytes out of range");
+	refuse_chain(1, 0, MESSAGE_SIZE_MAX + 1ull, 0, "chain: bytes out of range");
+	refuse_chain(1, 0, 9, 10, "chain: bytes out of range");
+	refuse_chain(1, UINT64_MAX - 8, 9, 9, "chain: bytes out of range");
+	fill_chain();
+	in.chain.ring.seq = 0;
+	refuse("chain: no ring, or a number out of range");
+	fill_chain();
+	wire_control_encode(&in, bytes);
+	bytes[CONTROL_HEADER_SIZE + 56] = 2;
+	assert_string_equal(wire_control_decode(bytes, CONTROL_HEADER_SIZE + 64, &out),
+			    "chain: unknown flags");
+	bytes[CONTROL_HEADER_SIZE + 56] = 0;
+	bytes[CONTROL_HEADER_SIZE + 60] = 1;
+	assert_string_equal(wire_control_decode(bytes, CONTROL_HEADER_SIZE + 64, &out),
+			    "chain: unknown flags");
+}
+
 static void set_header(size_t at, uint8_t value, const char *reason)
 {
 	size_t size;
@@ -394,10 +458,11 @@ static void wire_control__header_refusals(void **state)
 /* Cut anywhere, with the size in the header made to fit: refused, never read beyond. */
 static void wire_control__cut_short_is_refused(void **state)
 {
-	void (*const fill[])(void) = {fill_join, fill_commit, fill_token, fill_ack, fill_return};
+	void (*const fill[])(void) = {fill_join, fill_commit, fill_token,
+				      fill_ack,	 fill_return, fill_chain};
 
 	(void)state;
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 6; i++) {
 		size_t size;
 
 		fill[i]();
@@ -453,6 +518,8 @@ int main(void)
 		cmocka_unit_test(wire_control__ask_round_trip),
 		cmocka_unit_test(wire_control__ack_round_trip),
 		cmocka_unit_test(wire_control__return_round_trip),
+		cmocka_unit_test(wire_control__chain_round_trip),
+		cmocka_unit_test(wire_control__chain_refusals),
 		cmocka_unit_test(wire_control__header_refusals),
 		cmocka_unit_test(wire_control__cut_short_is_refused),
 		cmocka_unit_test(wire_control__bytes_left_over_are_refused),

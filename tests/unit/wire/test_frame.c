@@ -147,6 +147,18 @@ static void announce__round_trips_and_is_bounded(void **state)
 	frame_announce_encode(&in, bytes);
 	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
 			    "announced range wraps");
+	in = (struct frame_announce){.size = 1, .chunk = READ_SIZE_MAX};
+	frame_announce_encode(&in, bytes);
+	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_int_equal(out.chunk, READ_SIZE_MAX);
+	in.chunk = READ_SIZE_MAX + FRAME_CHUNK_UNIT;
+	frame_announce_encode(&in, bytes);
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+			    "announced chunk out of range");
+	in.chunk = FRAME_CHUNK_UNIT + 1;
+	frame_announce_encode(&in, bytes);
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+			    "announced chunk out of range");
 }
 
 int main(void)
