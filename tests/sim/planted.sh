@@ -3,7 +3,7 @@
 # Is the checker any good? Bugs are planted in a copy of the sources, one at a time; the simulator must find each within PLANTED_SEEDS
 # seeds. A line of planted.list is FILE@what stands there@what to put in its place@what it breaks.
 src=${top_srcdir:-.}
-seeds=${PLANTED_SEEDS:-60}
+seeds=${PLANTED_SEEDS:-90}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
