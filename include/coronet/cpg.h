@@ -95,8 +95,8 @@ cs_error_t coronet_cpg_zcb_alloc(cpg_handle_t handle, size_t size, void **buffer
  * coronet_cpg_zcb_mcast_joined - hand the buffer over and send its first msg_len bytes.
  *
  * With CS_OK the buffer is the ring's until its completion (completed_fn, or
- * coronet_cpg_zcb_completed()): every member must have received the message, and local members must
- * have read it. Who writes into it before breaks the message for some members, and nothing else.
+ * coronet_cpg_zcb_completed()): every member must have received the message, and those on this host
+ * must have read it. Who writes into it before breaks the message for some members, and nothing else.
  * Errors: as cpg_mcast_joined(), and the buffer stays the caller's; CS_ERR_INVALID_PARAM when it is
  * none of this handle, is smaller than msg_len, or is handed over already; also for msg_len 0.
  * Source: coronet_cpg_zcb_mcast_joined(3).

@@ -425,7 +425,15 @@ const struct transport *engine_transport(const struct engine *engine)
 
 int engine_reconfigure(struct engine *engine, const struct totem_config *totem)
 {
-	return totem_reconfigure(engine->totem, totem);
+	int err = totem_reconfigure(engine->totem, totem);
+
+	if (!err) {
+		uint32_t node = engine->config.totem.node;
+
+		engine->config.totem = *totem;
+		engine->config.totem.node = node;
+	}
+	return err;
 }
 
 void engine_set_dissemination(struct engine *engine, enum engine_dissemination dissemination)

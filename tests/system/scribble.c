@@ -2,9 +2,11 @@
 /* A faulty member: writes into large messages after it has sent them. Linked to libcpg only.
  *
  *   scribble COUNT        joins, waits for a second member, sends COUNT messages and spoils them
+ *   scribble --zcb COUNT  the same with buffers that it has handed over
  *   scribble --read COUNT joins and counts
  *
  * Each ends when COUNT messages of the right size have come. Exit: 0, 1 a call failed, 3 time is up. */
+#include <coronet/cpg.h>
 #include <corosync/cpg.h>
 
 #include <inttypes.h>
@@ -100,16 +102,37 @@ static void spoil(void)
 	}
 }
 
-static void send_and_spoil(cpg_handle_t handle)
+static cs_error_t send_copied(cpg_handle_t handle)
 {
 	struct iovec iov = {.iov_base = message, .iov_len = sizeof(message)};
+
+	return cpg_mcast_joined(handle, CPG_TYPE_AGREED, &iov, 1);
+}
+
+/* Freed while it is the ring's, which is allowed: it goes when it has completed. */
+static cs_error_t send_handed_over(cpg_handle_t handle)
+{
+	void *buffer;
+	cs_error_t error = coronet_cpg_zcb_alloc(handle, MESSAGE_SIZE, &buffer);
+
+	if (error != CS_OK) {
+		return error;
+	}
+	memcpy(buffer, message, MESSAGE_SIZE);
+	error = coronet_cpg_zcb_mcast_joined(handle, CPG_TYPE_AGREED, buffer, MESSAGE_SIZE);
+	must("coronet_cpg_zcb_free", coronet_cpg_zcb_free(handle, buffer));
+	return error;
+}
+
+static void send_and_spoil(cpg_handle_t handle, cs_error_t (*send)(cpg_handle_t))
+{
 	uint64_t until;
 	cs_error_t error;
 
-	while ((error = cpg_mcast_joined(handle, CPG_TYPE_AGREED, &iov, 1)) == CS_ERR_TRY_AGAIN) {
+	while ((error = send(handle)) == CS_ERR_TRY_AGAIN) {
 		wait_and_dispatch(handle);
 	}
-	must("cpg_mcast_joined", error);
+	must("sending", error);
 	for (until = now_ms() + SPOIL_MS; now_ms() < until;) {
 		spoil();
 	}
@@ -120,12 +143,13 @@ int main(int argc, char **argv)
 	cpg_callbacks_t callbacks = {deliver, confchg};
 	struct cpg_name group = {.length = 8, .value = "scribble"};
 	bool reads = argc == 3 && strcmp(argv[1], "--read") == 0;
+	bool hands_over = argc == 3 && strcmp(argv[1], "--zcb") == 0;
 	uint32_t count = argc >= 2 ? (uint32_t)strtoul(argv[argc - 1], NULL, 0) : 0;
 	uint64_t until = now_ms() + LIMIT_MS;
 	cpg_handle_t handle;
 
-	if (count == 0 || argc > 3 || (argc == 3 && !reads)) {
-		fprintf(stderr, "usage: scribble [--read] COUNT\n");
+	if (count == 0 || argc > 3 || (argc == 3 && !reads && !hands_over)) {
+		fprintf(stderr, "usage: scribble [--read|--zcb] COUNT\n");
 		return 2;
 	}
 	must("cpg_initialize", cpg_initialize(&handle, &callbacks));
@@ -134,7 +158,7 @@ int main(int argc, char **argv)
 		wait_and_dispatch(handle);
 	}
 	for (uint32_t i = 0; i < count && !reads; i++) {
-		send_and_spoil(handle);
+		send_and_spoil(handle, hands_over ? send_handed_over : send_copied);
 	}
 	while (received < count && now_ms() < until) {
 		wait_and_dispatch(handle);
