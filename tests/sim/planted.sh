@@ -3,7 +3,7 @@
 # Is the checker any good? Bugs are planted in a copy of the sources, one at a time; the simulator must find each within PLANTED_SEEDS
 # seeds. A line of planted.list is FILE@what stands there@what to put in its place@what it breaks. As many bugs are looked
 # for at once as there are processors.
-seeds=${PLANTED_SEEDS:-90}
+seeds=${PLANTED_SEEDS:-120}
 
 # compile FILE OBJECT
 compile() {
