@@ -5,7 +5,7 @@
 sim=${top_builddir:-.}/tests/sim/coronet-sim
 seeds=${SIM_SEEDS:-2000}
 first=${SIM_FIRST:-1}
-seconds=${SIM_SECONDS:-60}
+seconds=${SIM_SECONDS:-45}
 parts=$(nproc)
 each=$(((seeds + parts - 1) / parts))
 out=$(mktemp -d)
