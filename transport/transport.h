@@ -204,10 +204,13 @@ struct transport_ops {
 
 	/* Whether peers' regions can be mapped: all of them are on this host. Constant. */
 	bool (*maps)(const struct transport *t);
-	/* Maps the peer's region `key`, which it allowed to be READ. -ENOTCONN, -EACCES (no such region
+	/* Maps the peer's region `key`, which it allowed to be READ, through an opening that carries the mark
+	 * (store/mark.h): a peer that ended the link and then found no mark of it may write there
+	 * again, so a link that ends before the mark is there maps nothing. -ENOTCONN, -EACCES (no such region
 	 * now), -EAGAIN (its announcement is still to come), -EOPNOTSUPP, or what open(2), mmap(2) said.
 	 */
-	int (*map)(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out);
+	int (*map)(struct transport *t, uint32_t node, uint64_t key, uint64_t mark,
+		   struct transport_map *out);
 
 	/* Human-readable device and address, e.g. "rxe0 port 1, 10.50.0.1". Borrowed for the
 	 * transport's life. */

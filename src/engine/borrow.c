@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "store/mark.h"
 
 #define IDLE_MS	      1000u /* a mapping without use goes after that */
 #define TRY_AGAIN_MS  1u
@@ -179,12 +178,12 @@ static struct foreign *foreign_new(struct engine *engine, const struct lender *l
 	struct engine_foreign shown = {
 		.mark = engine_link_mark(engine->config.totem.node, lender->life)};
 	struct foreign *foreign = calloc(1, sizeof(*foreign));
-	int err = foreign ? engine->ops->map(engine->transport, lender->node, key, &shown.map)
+	int err = foreign ? engine->ops->map(engine->transport, lender->node, key, shown.mark,
+					     &shown.map)
 			  : -ENOMEM;
 
 	if (!err) {
-		err = mark_put(shown.map.fd, shown.mark);
-		err = err ? err : engine->host.foreign(engine->host.ctx, &shown, &foreign->region);
+		err = engine->host.foreign(engine->host.ctx, &shown, &foreign->region);
 		if (err) {
 			unmap(&shown.map);
 		}
@@ -247,15 +246,14 @@ struct body *engine_borrow(struct engine *engine, uint32_t node,
 			   const struct frame_announce *announce, bool wanted)
 {
 	struct lender *lender = announce->loan ? lender_find(engine, node) : NULL;
-	struct foreign *foreign;
+	struct foreign *foreign = NULL;
 
 	if (!lender || !is_new(lender, announce->loan)) {
 		return NULL;
 	}
-	foreign =
-		wanted && engine->host.foreign ? foreign_find(engine, lender, announce->key) : NULL;
-	if (!foreign && wanted && engine->host.foreign) {
-		foreign = foreign_new(engine, lender, announce->key);
+	if (wanted && engine->host.foreign) {
+		foreign = foreign_find(engine, lender, announce->key);
+		foreign = foreign ? foreign : foreign_new(engine, lender, announce->key);
 	}
 	if (!foreign || announce->offset > foreign->map.size_bytes ||
 	    announce->size > foreign->map.size_bytes - announce->offset) {

@@ -16,7 +16,7 @@ static struct flock lock_of(short type, uint64_t mark)
 			      .l_len = 1};
 }
 
-int mark_put(int fd, uint64_t mark)
+static int mark_put(int fd, uint64_t mark)
 {
 	struct flock lock = lock_of(F_RDLCK, mark);
 

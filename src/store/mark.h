@@ -14,8 +14,6 @@
 /* Opens the memory behind fd anew, for reading only, and marks that. 0 or what open(2), fcntl(2)
  * said. *out is the caller's. */
 int mark_open(int fd, uint64_t mark, int *out);
-/* The descriptor itself, opened for reading by the caller, and not shared with anybody. */
-int mark_put(int fd, uint64_t mark);
 /* Whether an opening other than fd's own carries the mark. True also when it cannot be known. */
 bool mark_there(int fd, uint64_t mark);
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "store/mark.h"
 #include "tests/conformance/test.h"
 #include "tests/conformance/traffic.h"
 
@@ -255,25 +256,29 @@ static void map__shows_what_may_be_read(void **state)
 	pattern_fill(memory.base, MEBIBYTE, 51);
 	assert_int_equal(end_region_add(&pair->b, 4, &memory, true), 0);
 	if (!rig->ops->maps(pair->a.t)) {
-		assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), -EOPNOTSUPP);
+		assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, 7, &map), -EOPNOTSUPP);
 		rig->ops->region_remove(pair->b.t, 4);
 		end_memory_free(&memory);
 		return;
 	}
-	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), 0);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, 7, &map), 0);
+	assert_true(mark_there(memory.fd, 7));
 	assert_int_equal(map.size_bytes, MEBIBYTE);
 	assert_true(pattern_holds(map.base, MEBIBYTE, 51));
 	assert_int_equal(fcntl(map.fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	rig->ops->region_remove(pair->b.t, 4);
 	end_turn(&pair->a);
-	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &(struct transport_map){0}),
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, 7, &(struct transport_map){0}),
 			 -EACCES);
 	end_fence(&pair->a, 2);
-	assert_int_equal(rig->ops->map(pair->a.t, 2, pair->b.slab.key, &(struct transport_map){0}),
+	assert_int_equal(rig->ops->map(pair->a.t, 2, pair->b.slab.key, 7,
+				       &(struct transport_map){0}),
 			 -ENOTCONN);
 	assert_true(pattern_holds(map.base, MEBIBYTE, 51));
 	munmap((void *)(uintptr_t)map.base, map.size_bytes);
+	assert_true(mark_there(memory.fd, 7));
 	close(map.fd);
+	assert_false(mark_there(memory.fd, 7));
 	end_memory_free(&memory);
 }
 
@@ -285,10 +290,10 @@ static void map__of_what_may_not_be_read_is_refused(void **state)
 	int refusal = rig->ops->maps(pair->a.t) ? -EACCES : -EOPNOTSUPP;
 
 	assert_int_equal(end_region_add(&pair->b, 4, &memory, false), 0);
-	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, &map), refusal);
-	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key + TRANSPORT_REGIONS_MAX, &map),
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key, 7, &map), refusal);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, memory.key + TRANSPORT_REGIONS_MAX, 7, &map),
 			 refusal);
-	assert_int_equal(rig->ops->map(pair->a.t, 2, 0, &map), refusal);
+	assert_int_equal(rig->ops->map(pair->a.t, 2, 0, 7, &map), refusal);
 	link_is_unharmed(pair);
 	rig->ops->region_remove(pair->b.t, 4);
 	end_memory_free(&memory);

@@ -6,13 +6,12 @@
 #include "tests/sim/sim_net.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/list.h"
+#include "store/mark.h"
 #include "engine/engine.h"
 #include "tests/sim/sim_node.h"
 
@@ -944,16 +943,17 @@ static bool net_maps(const struct transport *t)
 	return t->sim->one_host;
 }
 
-static int net_map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+static int net_map(struct transport *t, uint32_t node, uint64_t key, uint64_t mark,
+		   struct transport_map *out)
 {
 	const struct transport_region *region = linked(t, node) ? region_of(t, node, key) : NULL;
-	char path[32];
 
 	if (!region || !region->remote_read || sim_chance(t->sim, 3)) {
 		return linked(t, node) ? -EACCES : -ENOTCONN;
 	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", region->fd);
-	out->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (mark_open(region->fd, mark, &out->fd)) {
+		return -EMFILE;
+	}
 	out->size_bytes = region->size_bytes;
 	out->base = mmap(NULL, out->size_bytes, PROT_READ, MAP_SHARED, out->fd, 0);
 	return out->base == MAP_FAILED ? -ENOMEM : 0;

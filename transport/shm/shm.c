@@ -301,11 +301,12 @@ static bool maps(const struct transport *t)
 	return true;
 }
 
-static int map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+static int map(struct transport *t, uint32_t node, uint64_t key, uint64_t mark,
+	       struct transport_map *out)
 {
 	struct shm_peer *peer = shm_peer_find(t, node);
 
-	return peer && shm_link_usable(peer) ? shm_remote_map(peer, key, out) : -ENOTCONN;
+	return peer && shm_link_usable(peer) ? shm_remote_map(peer, key, mark, out) : -ENOTCONN;
 }
 
 static const char *device(const struct transport *t)

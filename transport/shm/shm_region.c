@@ -5,13 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "shm/shm_bell.h"
+#include "shm/shm_channel.h"
 #include "shm/shm_link.h"
+#include "store/mark.h"
 
 #define SHM_ANNOUNCE_RETRY_MS 20
 
@@ -176,24 +177,29 @@ int shm_remote_usable(struct shm_peer *peer, uint64_t key, const struct shm_remo
 	return remote->readable ? 0 : -EACCES;
 }
 
-/* The peer passed a descriptor that can write; who maps it for clients needs one that cannot. */
-static int reopen(int fd, int *out)
+/* The mark first, then the look at the channel: the peer closes that before it looks for marks. */
+static int open_marked(const struct shm_peer *peer, const struct shm_remote *remote, uint64_t mark,
+		       int *fd)
 {
-	char path[32];
+	int result = mark_open(remote->fd, mark, fd);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	*out = open(path, O_RDONLY | O_CLOEXEC);
-	return *out < 0 ? -errno : 0;
+	atomic_thread_fence(memory_order_seq_cst);
+	if (result == 0 && shm_channel_closed(&peer->bulk)) {
+		close(*fd);
+		return -ENOTCONN;
+	}
+	return result;
 }
 
-int shm_remote_map(struct shm_peer *peer, uint64_t key, struct transport_map *out)
+int shm_remote_map(struct shm_peer *peer, uint64_t key, uint64_t mark, struct transport_map *out)
 {
 	const struct shm_remote *remote;
 	struct shm_map made;
 	int fd;
-	int result = shm_remote_usable(peer, key, &remote);
+	int result =
+		shm_channel_works(&peer->bulk) ? shm_remote_usable(peer, key, &remote) : -ENOTCONN;
 
-	result = result ? result : reopen(remote->fd, &fd);
+	result = result ? result : open_marked(peer, remote, mark, &fd);
 	if (result) {
 		return result;
 	}

@@ -29,6 +29,6 @@ void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet);
 int shm_remote_usable(struct shm_peer *peer, uint64_t key, const struct shm_remote **out);
 void shm_remotes_drop(struct shm_peer *peer);
 /* As transport_ops.map, on a link that is up. */
-int shm_remote_map(struct shm_peer *peer, uint64_t key, struct transport_map *out);
+int shm_remote_map(struct shm_peer *peer, uint64_t key, uint64_t mark, struct transport_map *out);
 
 #endif

@@ -172,11 +172,13 @@ static bool fake_maps(const struct transport *t)
 	return false;
 }
 
-static int fake_map(struct transport *t, uint32_t node, uint64_t key, struct transport_map *out)
+static int fake_map(struct transport *t, uint32_t node, uint64_t key, uint64_t mark,
+		    struct transport_map *out)
 {
 	(void)t;
 	(void)node;
 	(void)key;
+	(void)mark;
 	(void)out;
 	return -EOPNOTSUPP;
 }
