@@ -6,8 +6,11 @@
 /* Nodes a configuration may list: member sets travel as 64-bit masks in the token. */
 #define NODES_MAX 64
 
-/* One control message (token, join, commit token...): fits one 4096-byte path MTU. */
-#define CONTROL_SIZE_MAX 4096
+/* What a transport's control channel carries at a time: one 4096-byte path MTU. A control message
+ * (token, join, commit token...) leaves room in it for its seal. */
+#define CHANNEL_SIZE_MAX 4096
+#define SEAL_SIZE	 32
+#define CONTROL_SIZE_MAX (CHANNEL_SIZE_MAX - SEAL_SIZE)
 
 /* The largest group message, in bytes. */
 #define MESSAGE_SIZE_MAX (64u * 1024 * 1024)

@@ -6,7 +6,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
+#include "base/limits.h"
+#include "crypto/suite.h"
 #include "pg/pg.h"
 #include "wire/frame.h"
 
@@ -109,15 +112,20 @@ static int check_times(struct config_parser *parser)
 	return 0;
 }
 
+/* What was not given follows what was. */
 static int check_window(struct config_parser *parser)
 {
 	struct totem_config *totem = &parser->config->totem;
 
 	if (totem->max_messages > totem->window_size) {
-		return config_fail(parser, line_of(parser, "totem", "max_messages"),
-				   "max_messages (%u) is above window_size (%u): one visit of the "
-				   "token cannot send more than a whole rotation",
-				   totem->max_messages, totem->window_size);
+		if (line_of(parser, "totem", "max_messages")) {
+			return config_fail(
+				parser, line_of(parser, "totem", "max_messages"),
+				"max_messages (%u) is above window_size (%u): one visit of the "
+				"token cannot send more than a whole rotation",
+				totem->max_messages, totem->window_size);
+		}
+		totem->max_messages = totem->window_size;
 	}
 	if (totem->accelerated_window > totem->max_messages) {
 		if (line_of(parser, "totem", "accelerated_window")) {
@@ -131,10 +139,10 @@ static int check_window(struct config_parser *parser)
 	return 0;
 }
 
-/* The engine keeps a quarter for its own frames, and wants room for the frames of four rotations in the rest. */
+/* The engine keeps three eighths for its own frames, and wants room for the frames of four rotations in the rest. */
 uint32_t config_slots_needed(uint32_t window_size)
 {
-	return (window_size * 16 + 2) / 3;
+	return (window_size * 32 + 4) / 5;
 }
 
 static int check_slots(struct config_parser *parser)
@@ -155,10 +163,47 @@ static int check_slots(struct config_parser *parser)
 		config->slots, config->totem.window_size, needed);
 }
 
+/* secauth stands for the two others, as far as they are not given. */
+static int check_crypto(struct config_parser *parser)
+{
+	struct config *config = parser->config;
+
+	if (config->crypto_hash == CONFIG_HASH_BROKEN) {
+		return config_fail(parser, line_of(parser, "totem", "crypto_hash"),
+				   "crypto_hash: md5 and sha1 are broken and not used here; write "
+				   "sha256, sha384 or sha512 on all nodes");
+	}
+	if (config->crypto_cipher == CONFIG_NOT_GIVEN) {
+		config->crypto_cipher = config->secauth ? CRYPTO_AES256 : CRYPTO_CIPHER_NONE;
+	}
+	if (config->crypto_hash == CONFIG_NOT_GIVEN) {
+		config->crypto_hash = config->secauth ? CRYPTO_SHA256 : CRYPTO_HASH_NONE;
+	}
+	if (config->crypto_cipher != CRYPTO_CIPHER_NONE &&
+	    config->crypto_hash == CRYPTO_HASH_NONE) {
+		return config_fail(parser, line_of(parser, "totem", "crypto_cipher"),
+				   "crypto_cipher: %s needs a crypto_hash too: sha256, sha384 or "
+				   "sha512",
+				   crypto_cipher_name((enum crypto_cipher)config->crypto_cipher));
+	}
+	if (config->crypto_hash == CRYPTO_HASH_NONE && line_of(parser, "totem", "keyfile") > 0) {
+		config_say(parser->messages, LOG_NOTICE, parser->path,
+			   line_of(parser, "totem", "keyfile"),
+			   "keyfile has no effect here: neither crypto_cipher, crypto_hash nor "
+			   "secauth asks for protection, so no key is read");
+	}
+	if (config->crypto_hash != CRYPTO_HASH_NONE && config->keyfile[0] != '/') {
+		return config_fail(parser, line_of(parser, "totem", "keyfile"),
+				   "keyfile: %s is not an absolute path", config->keyfile);
+	}
+	return 0;
+}
+
 /* The largest payload that fits into a frame beside the headers. */
 static uint32_t eager_room(const struct config *config)
 {
-	size_t headers = FRAME_HEADER_SIZE + frame_entry_size(PG_META_MAX, 0);
+	size_t seal = config->crypto_hash != CRYPTO_HASH_NONE ? SEAL_SIZE : 0;
+	size_t headers = FRAME_HEADER_SIZE + frame_entry_size(PG_META_MAX, 0) + seal;
 
 	return (uint32_t)((config->slot_size_bytes - headers) & ~(size_t)7);
 }
@@ -211,6 +256,22 @@ static int check_version(struct config_parser *parser)
 }
 
 /* A nice value, min or max. */
+/* A quarter is left for others, unless the operator decides otherwise. */
+static int check_clients(struct config_parser *parser)
+{
+	struct config *config = parser->config;
+
+	if (config->clients_user_max > config->clients_max) {
+		return config_fail(parser, line_of(parser, "clients", "user_max"),
+				   "user_max (%u) is above max (%u), of which it is a part",
+				   config->clients_user_max, config->clients_max);
+	}
+	if (config->clients_user_max == 0) {
+		config->clients_user_max = config->clients_max - config->clients_max / 4;
+	}
+	return 0;
+}
+
 static int check_priority(struct config_parser *parser)
 {
 	const char *text = parser->config->priority;
@@ -271,8 +332,8 @@ static int check_nodes(struct config_parser *parser)
 int config_check(struct config_parser *parser)
 {
 	if (check_version(parser) || check_nodes(parser) || check_times(parser) ||
-	    check_window(parser) || check_slots(parser) || check_sizes(parser) ||
-	    check_priority(parser)) {
+	    check_window(parser) || check_crypto(parser) || check_slots(parser) ||
+	    check_sizes(parser) || check_clients(parser) || check_priority(parser)) {
 		return -EINVAL;
 	}
 	return check_paths(parser);

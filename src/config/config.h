@@ -121,6 +121,12 @@ struct config {
 	int32_t ip_version; /* enum config_ip_version */
 	uint32_t port;
 
+	/* What is in force: no hash, nothing is protected. */
+	int32_t crypto_cipher; /* enum crypto_cipher */
+	int32_t crypto_hash;   /* enum crypto_hash */
+	int32_t secauth;       /* 0 or 1, as it was written */
+	char keyfile[CONFIG_TEXT_MAX];
+
 	struct config_times times;
 	struct totem_config totem;
 
@@ -132,7 +138,8 @@ struct config {
 	struct config_uidgid uidgid;
 
 	int32_t sched_rr; /* 0 or 1 */
-	int32_t poll;	  /* enum config_poll */
+	int32_t syscall_filter;
+	int32_t poll; /* enum config_poll */
 	char priority[CONFIG_TEXT_MAX];
 	char state_dir[CONFIG_TEXT_MAX]; /* "" when it is not given */
 
@@ -146,8 +153,10 @@ struct config {
 	uint32_t connect_timeout_ms, ack_timeout_ms;
 
 	uint32_t clients_max;
+	uint32_t clients_user_max; /* connections of one user; not root's nor the daemon's own */
 	uint64_t client_queue_max_bytes;
 	uint64_t client_send_memory_max_bytes;
+	uint64_t client_user_memory_max_bytes; /* of one user together; 0: by the host's memory */
 	uint32_t client_inline_max_bytes;
 };
 

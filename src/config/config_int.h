@@ -16,7 +16,6 @@ enum config_type {
 	KEY_UID,
 	KEY_GID,
 	KEY_HARMLESS, /* corosync knows it, here it has no meaning: the note says why */
-	KEY_REFUSED, /* one of `words` is harmless; anything else asks for what is not there: the note says so */
 };
 
 struct config_word {
@@ -35,6 +34,9 @@ struct config_key {
 	const struct config_word *words; /* ends with a NULL word */
 	const char *note;
 };
+
+#define CONFIG_NOT_GIVEN   (-1)
+#define CONFIG_HASH_BROKEN (-2)
 
 /* Where the values of a section go. */
 enum config_object {

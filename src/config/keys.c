@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "clients/clients.h"
+#include "crypto/suite.h"
 
 #define CONFIG(member)	  offsetof(struct config, member)
 #define INTERFACE(member) offsetof(struct config_interface, member)
@@ -46,10 +47,6 @@
 	{                                                       \
 		.name = key, .type = KEY_HARMLESS, .note = why, \
 	}
-#define REFUSED(key, harmless, why)                                               \
-	{                                                                         \
-		.name = key, .type = KEY_REFUSED, .words = harmless, .note = why, \
-	}
 
 static const struct config_word yes_no[] = {{"no", 0}, {"yes", 1}, {"off", 0}, {"on", 1}, {0}};
 static const struct config_word digests[] = {
@@ -71,7 +68,18 @@ static const struct config_word ip_versions[] = {{"ipv4", CONFIG_IPV4},
 						 {"ipv4-6", CONFIG_IPV4_6},
 						 {"ipv6-4", CONFIG_IPV6_4},
 						 {0}};
-static const struct config_word none_only[] = {{"none", 0}, {0}};
+static const struct config_word ciphers[] = {{"none", CRYPTO_CIPHER_NONE},
+					     {"aes128", CRYPTO_AES128},
+					     {"aes192", CRYPTO_AES192},
+					     {"aes256", CRYPTO_AES256},
+					     {0}};
+static const struct config_word hashes[] = {{"none", CRYPTO_HASH_NONE},
+					    {"sha256", CRYPTO_SHA256},
+					    {"sha384", CRYPTO_SHA384},
+					    {"sha512", CRYPTO_SHA512},
+					    {"md5", CONFIG_HASH_BROKEN},
+					    {"sha1", CONFIG_HASH_BROKEN},
+					    {0}};
 static const struct config_word priorities[] = {{"emerg", LOG_EMERG},
 						{"alert", LOG_ALERT},
 						{"crit", LOG_CRIT},
@@ -98,13 +106,9 @@ static const struct config_word timestamps[] = {{"off", CONFIG_TIMESTAMP_OFF},
 						{"hires", CONFIG_TIMESTAMP_HIRES},
 						{0}};
 
-#define NOT_ENCRYPTED                                                                            \
-	"the ring is not encrypted yet, and a daemon that is asked for encryption does not run " \
-	"without it. Take the key out, or set it to none, if the ring's network is private"
 #define NO_KNET	     "it belongs to knet, corosync's transport"
 #define NO_MULTICAST "the ring has no multicast; every node has a connection to every other"
 #define LEGACY	     "corosync does not use it any more either"
-#define NO_KEY	     "nothing is encrypted, so no key is read"
 #define ONE_LINK                                                                                   \
 	"there is one link; let the network below it be redundant (bonding, several paths of the " \
 	"fabric)"
@@ -129,16 +133,17 @@ static const struct config_key totem_keys[] = {
 	NUMBER0("fail_recv_const", CONFIG(totem.fail_recv_const), 1, UINT32_MAX, 2500),
 	NUMBER0("seqno_unchanged_const", CONFIG(totem.seqno_unchanged_const), 1, UINT32_MAX, 30),
 	NUMBER0("window_size", CONFIG(totem.window_size), 1, TOTEM_WINDOW_MAX / 4, 50),
-	NUMBER0("max_messages", CONFIG(totem.max_messages), 1, TOTEM_WINDOW_MAX / 4, 17),
+	NUMBER0("max_messages", CONFIG(totem.max_messages), 1, TOTEM_WINDOW_MAX / 4, 25),
 	NUMBER("accelerated_window", CONFIG(totem.accelerated_window), 0, TOTEM_WINDOW_MAX / 4,
 	       UINT32_MAX),
 	NUMBER0("miss_count_const", CONFIG(totem.miss_count_const), 1, UINT8_MAX - 1, 5),
-	REFUSED("crypto_cipher", none_only, NOT_ENCRYPTED),
-	REFUSED("crypto_hash", none_only, NOT_ENCRYPTED),
-	REFUSED("secauth", NULL, NOT_ENCRYPTED),
-	HARMLESS("crypto_model", NO_KEY),
-	HARMLESS("keyfile", NO_KEY),
-	HARMLESS("key", NO_KEY),
+	WORD("crypto_cipher", CONFIG(crypto_cipher), ciphers, CONFIG_NOT_GIVEN),
+	WORD("crypto_hash", CONFIG(crypto_hash), hashes, CONFIG_NOT_GIVEN),
+	WORD("secauth", CONFIG(secauth), yes_no, 0),
+	TEXT("keyfile", CONFIG(keyfile), CONFIG_TEXT_MAX - 1, CORONET_DEFAULT_KEYFILE),
+	HARMLESS("crypto_model", "it is OpenSSL that encrypts"),
+	HARMLESS("key", "whoever may read this file would have it: put it into a file of its own, "
+			"and name that with keyfile"),
 	HARMLESS("nodeid", "a node's id stands in its node section"),
 	HARMLESS("clear_node_high_bit", "node ids are never made from addresses"),
 	HARMLESS("link_mode", ONE_LINK),
@@ -237,6 +242,7 @@ static const struct config_key system_keys[] = {
 	WORD("sched_rr", CONFIG(sched_rr), yes_no, 0),
 	TEXT("priority", CONFIG(priority), 16, "0"),
 	WORD("poll", CONFIG(poll), polls, CONFIG_POLL_ADAPTIVE),
+	WORD("syscall_filter", CONFIG(syscall_filter), yes_no, 1),
 	TEXT("state_dir", CONFIG(state_dir), 500, NULL),
 	HARMLESS("qb_ipc_type", "clients have memory and sockets of Coronet's own kind"),
 	HARMLESS("move_to_root_cgroup", "the daemon stays where its starter puts it"),
@@ -261,11 +267,14 @@ static const struct config_key rdma_keys[] = {
 
 static const struct config_key clients_keys[] = {
 	NUMBER("max", CONFIG(clients_max), 1, PG_CLIENTS_MAX, PG_CLIENTS_MAX),
+	NUMBER0("user_max", CONFIG(clients_user_max), 1, PG_CLIENTS_MAX, 0),
 	/* A client that dispatches may lag by a burst: several of the largest messages at once. */
 	SIZE(KEY_SIZE64, "queue_max", CONFIG(client_queue_max_bytes), 1 << 20, UINT64_C(1) << 40,
 	     UINT64_C(8) * MESSAGE_SIZE_MAX),
 	SIZE(KEY_SIZE64, "send_memory_max", CONFIG(client_send_memory_max_bytes), MESSAGE_SIZE_MAX,
 	     UINT64_C(1) << 40, CLIENTS_SEND_MAX_BYTES),
+	SIZE(KEY_SIZE64, "user_memory_max", CONFIG(client_user_memory_max_bytes),
+	     UINT64_C(2) * MESSAGE_SIZE_MAX, UINT64_C(1) << 44, 0),
 	SIZE(KEY_SIZE32, "inline_max", CONFIG(client_inline_max_bytes), 0, 8192,
 	     CLIENTS_INLINE_MAX_BYTES),
 	{0}};
@@ -333,7 +342,6 @@ static void fallback(const struct config_key *key, char *at)
 	case KEY_UID:
 	case KEY_GID:
 	case KEY_HARMLESS:
-	case KEY_REFUSED:
 		return;
 	}
 }

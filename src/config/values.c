@@ -216,7 +216,7 @@ static bool look_up_group(const char *name, uint32_t *id)
 static int add_uid(struct config_parser *parser, const struct config_item *item)
 {
 	struct config_uidgid *list = &parser->config->uidgid;
-	uint32_t id;
+	uint32_t id = 0;
 	int err = parse_id(parser, item, look_up_user, &id);
 
 	if (err) {
@@ -233,7 +233,7 @@ static int add_uid(struct config_parser *parser, const struct config_item *item)
 static int add_gid(struct config_parser *parser, const struct config_item *item)
 {
 	struct config_uidgid *list = &parser->config->uidgid;
-	uint32_t id;
+	uint32_t id = 0;
 	int err = parse_id(parser, item, look_up_group, &id);
 
 	if (err) {
@@ -245,19 +245,6 @@ static int add_gid(struct config_parser *parser, const struct config_item *item)
 	}
 	list->gids[list->gid_count++] = id;
 	return 0;
-}
-
-/* secauth has no list of words: anything but "on" is off, as corosync reads it. */
-static int refuse(struct config_parser *parser, const struct config_key *key,
-		  const struct config_item *item)
-{
-	int32_t ignored;
-
-	if (key->words ? find_word(key->words, item->value, &ignored)
-		       : strcmp(item->value, "on") != 0) {
-		return 0;
-	}
-	return config_fail(parser, item->line, "%s: %s: %s", key->name, item->value, key->note);
 }
 
 int config_set(struct config_parser *parser, const struct config_key *key, void *object,
@@ -283,8 +270,6 @@ int config_set(struct config_parser *parser, const struct config_key *key, void 
 		config_say(parser->messages, LOG_NOTICE, parser->path, item->line,
 			   "%s has no effect here: %s", item->name, key->note);
 		return 0;
-	case KEY_REFUSED:
-		return refuse(parser, key, item);
 	}
 	return 0;
 }

@@ -49,11 +49,9 @@ static void print_name(const struct cpg_name *name, const struct options *option
 	for (size_t i = 0; i < name->length && i < CPG_MAX_NAME_LENGTH; i++) {
 		unsigned char c = (unsigned char)name->value[i];
 
-		if (options->raw) {
-			putchar(c);
-		} else if (c == '\\') {
+		if (!options->raw && c == '\\') {
 			fputs("\\\\", stdout);
-		} else if (c < 0x20 || c > 0x7e) {
+		} else if (!options->raw && (c < 0x20 || c > 0x7e)) {
 			printf("\\x%02X", c);
 		} else {
 			putchar(c);

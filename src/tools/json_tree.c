@@ -46,7 +46,10 @@ static char peek(struct reader *reader)
 	while (reader->at < reader->end && strchr(" \t\r\n", *reader->at) && *reader->at) {
 		reader->at++;
 	}
-	return reader->at < reader->end ? *reader->at : '\0';
+	if (reader->at == reader->end) {
+		return '\0';
+	}
+	return *reader->at;
 }
 
 static bool take(struct reader *reader, char wanted)
@@ -97,10 +100,15 @@ static int read_escape(struct reader *reader)
 {
 	static const char names[] = "\"\\/bfnrt";
 	static const char values[] = "\"\\/\b\f\n\r\t";
-	char c = reader->at < reader->end ? *reader->at++ : '\0';
-	const char *found = c ? strchr(names, c) : NULL;
+	const char *found;
+	char c;
 	int code;
 
+	if (reader->at == reader->end) {
+		return -1;
+	}
+	c = *reader->at++;
+	found = c ? strchr(names, c) : NULL;
 	if (found) {
 		return (unsigned char)values[found - names];
 	}

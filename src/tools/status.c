@@ -94,6 +94,23 @@ static void print_identity(const struct json_value *root)
 	putchar('\n');
 }
 
+static void print_confinement(const struct json_value *root)
+{
+	const struct json_value *confinement = json_get(root, "confinement");
+	uint64_t refused = json_number_of(confinement, "refused");
+
+	if (!confinement) {
+		return;
+	}
+	printf("confined   user %" PRIu64 "; capabilities: %s; system calls: %s",
+	       json_number_of(confinement, "uid"), json_text_of(confinement, "capabilities"),
+	       json_text_of(confinement, "system_calls"));
+	if (refused > 0) {
+		printf("; %" PRIu64 " refused, the log has their names", refused);
+	}
+	putchar('\n');
+}
+
 static void print_pauses(const struct json_value *root)
 {
 	const struct json_value *pauses = json_get(root, "pauses");
@@ -130,6 +147,30 @@ static void print_ring(const struct json_value *root)
 	print_ids(json_get(root, "members"));
 	printf("\ntransport  %s: %s\n           because: %s\n", json_text_of(transport, "name"),
 	       json_text_of(transport, "device"), json_text_of(transport, "why"));
+}
+
+static void print_protection(const struct json_value *root)
+{
+	const struct json_value *protection = json_get(root, "protection");
+	uint64_t refused = json_number_of(protection, "refused") +
+			   json_number_of(protection, "forged") +
+			   json_number_of(protection, "clear");
+
+	if (!json_bool_of(protection, "on")) {
+		printf("protection none\n");
+		return;
+	}
+	printf("protection crypto_cipher %s, crypto_hash %s, key %s",
+	       json_text_of(protection, "cipher"), json_text_of(protection, "hash"),
+	       json_text_of(protection, "key"));
+	if (*json_text_of(protection, "next_key")) {
+		printf("; key %s is next, waits for", json_text_of(protection, "next_key"));
+		print_ids(json_get(protection, "waiting_for"));
+	}
+	if (refused > 0) {
+		printf("; %" PRIu64 " times somebody was not believed", refused);
+	}
+	putchar('\n');
 }
 
 static void print_token(const struct json_value *root)
@@ -189,6 +230,9 @@ static void print_process(const struct json_value *memory)
 	print_part("\n           besides: send memory of clients ", memory, "send_memory");
 	print_part(", queues ", memory, "queues");
 	print_part(", headers ", memory, "headers");
+	if (json_number_of(memory, "sealed") > 0) {
+		print_part(", sealed messages ", memory, "sealed");
+	}
 	print_part("\n           the process: resident ", memory, "resident");
 	print_part(", locked ", memory, "locked");
 	print_part(", registered with the adapter ", memory, "registered");
@@ -353,9 +397,11 @@ static int show(void)
 	}
 	root = json_tree_root(status);
 	print_identity(root);
+	print_confinement(root);
 	print_pauses(root);
 	print_polling(root);
 	print_ring(root);
+	print_protection(root);
 	print_token(root);
 	print_messages(root);
 	print_large(root);

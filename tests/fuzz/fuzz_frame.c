@@ -10,14 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What is accepted as an announcement encodes to the same bytes. */
 static void announcement(const uint8_t *bytes, size_t size)
 {
-	uint8_t again[FRAME_ANNOUNCE_SIZE];
+	uint8_t again[FRAME_ANNOUNCE_SIZE_MAX];
 	struct frame_announce announce;
 
 	if (frame_announce_decode(bytes, size, &announce)) {
 		return;
 	}
-	frame_announce_encode(&announce, again);
-	if (memcmp(again, bytes, sizeof(again)) != 0) {
+	if (frame_announce_encode(&announce, again) != size || memcmp(again, bytes, size) != 0) {
 		abort();
 	}
 }

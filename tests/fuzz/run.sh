@@ -23,7 +23,7 @@ for program in $FUZZ_TARGETS; do
 		if [ $# -gt 0 ]; then
 			cp "$@" "$work"
 		fi
-		"$top_builddir/$program" -seed=1 -max_total_time="${FUZZ_SECONDS:-20}" \
+		"$top_builddir/$program" -seed=1 -max_total_time="${FUZZ_SECONDS:-10}" \
 			-artifact_prefix="$top_builddir/tests/fuzz/" "$work"
 		status=$?
 		rm -rf "$work"

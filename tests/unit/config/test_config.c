@@ -2,6 +2,7 @@
 /* Keys and their meaning: ranges, defaults, what is computed, and every refusal with the words that a person gets to read. */
 #include <syslog.h>
 
+#include "crypto/suite.h"
 #include "config_fixture.h"
 #include "pg/pg.h"
 #include "wire/frame.h"
@@ -17,12 +18,13 @@ static void config_parse__fills_defaults(void **state)
 	assert_int_equal(config->transport, CONFIG_TRANSPORT_AUTO);
 	assert_int_equal(config->port, 5405);
 	assert_int_equal(config->totem.window_size, 50);
-	assert_int_equal(config->totem.max_messages, 17);
-	assert_int_equal(config->totem.accelerated_window, 17);
+	assert_int_equal(config->totem.max_messages, 25);
+	assert_int_equal(config->totem.accelerated_window, 25);
 	assert_int_equal(config->totem.fail_recv_const, 2500);
 	assert_int_equal(config->totem.seqno_unchanged_const, 30);
 	assert_int_equal(config->totem.miss_count_const, 5);
 	assert_int_equal(config->sched_rr, 0);
+	assert_int_equal(config->syscall_filter, 1);
 	assert_int_equal(config->poll, CONFIG_POLL_ADAPTIVE);
 	assert_int_equal(config->logging.all.to_stderr, 1);
 	assert_int_equal(config->logging.all.to_logfile, 0);
@@ -34,6 +36,43 @@ static void config_parse__fills_defaults(void **state)
 	assert_true(config->extents_bytes >= MESSAGE_SIZE_MAX);
 	assert_int_equal(config->dissemination, CONFIG_DISSEMINATION_AUTO);
 	parsed_free(&parsed);
+}
+
+static void config_parse__a_small_window_lowers_what_follows_it(void **state)
+{
+	struct parsed parsed = parse_good(WHOLE("window_size: 10\n"));
+
+	(void)state;
+	assert_int_equal(parsed.messages.count, 0);
+	assert_int_equal(parsed.config->totem.max_messages, 10);
+	assert_int_equal(parsed.config->totem.accelerated_window, 10);
+	parsed_free(&parsed);
+}
+
+static void config_parse__a_user_has_three_quarters(void **state)
+{
+	struct parsed parsed = parse_good(WHOLE("") "clients {\nmax: 101\n}\n");
+
+	(void)state;
+	assert_int_equal(parsed.config->clients_user_max, 76);
+	parsed_free(&parsed);
+	assert_refused(WHOLE("") "clients {\nmax: 101\nuser_max: 102\n}\n", EXIT_CONFIG,
+		       "f:16: user_max (102) is above max (101), of which it is a part");
+}
+
+static void config_parse__memory_of_a_user(void **state)
+{
+	struct parsed parsed = parse_good(WHOLE(""));
+
+	(void)state;
+	assert_int_equal(parsed.config->client_user_memory_max_bytes, 0);
+	parsed_free(&parsed);
+	parsed = parse_good(WHOLE("") "clients {\nuser_memory_max: 3g\n}\n");
+	assert_int_equal(parsed.config->client_user_memory_max_bytes, UINT64_C(3) << 30);
+	parsed_free(&parsed);
+	assert_refused(
+		WHOLE("") "clients {\nuser_memory_max: 100m\n}\n", EXIT_CONFIG,
+		"f:15: user_memory_max: 100m is out of range: 134217728 to 17592186044416 is allowed");
 }
 
 /* The numbers that corosync's own man page and runtime show. */
@@ -146,9 +185,9 @@ static void config_parse__slots_that_are_not_given(void **state)
 		const char *text;
 		uint32_t slots;
 	} cases[] = {{WHOLE(""), 512},
-		     {WHOLE("window_size: 96\n"), 512},
-		     {WHOLE("window_size: 97\n"), 518},
-		     {WHOLE("window_size: 1024\n"), 5462},
+		     {WHOLE("window_size: 80\n"), 512},
+		     {WHOLE("window_size: 81\n"), 519},
+		     {WHOLE("window_size: 1024\n"), 6554},
 		     {WHOLE("") "rdma {\nslots: 0\n}\n", 512}};
 
 	(void)state;
@@ -210,25 +249,46 @@ static void config_parse__transport(void **state)
 		       "transport: shm can do without");
 }
 
-static void config_parse__refuses_encryption(void **state)
+static void assert_crypto(const char *text, enum crypto_cipher cipher, enum crypto_hash hash)
 {
-	static const char *const asked[] = {"crypto_cipher: aes256", "crypto_hash: sha1",
-					    "secauth: on"};
-	char text[256];
-	char message[512];
+	struct parsed parsed = parse_good(text);
 
+	assert_int_equal(parsed.config->crypto_cipher, cipher);
+	assert_int_equal(parsed.config->crypto_hash, hash);
+	parsed_free(&parsed);
+}
+
+static void config_parse__protection(void **state)
+{
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(text, sizeof(text), WHOLE("%s\n"), asked[i]);
-		snprintf(
-			message, sizeof(message),
-			"f:3: %s: the ring is not encrypted yet, and a daemon that is asked for "
-			"encryption does not run without it. Take the key out, or set it to none, if "
-			"the ring's network is private",
-			asked[i]);
-		assert_refused(text, EXIT_CONFIG, message);
-	}
-	assert_told(WHOLE("crypto_cipher: none\ncrypto_hash: none\nsecauth: off\n"), NULL);
+	assert_crypto(WHOLE(""), CRYPTO_CIPHER_NONE, CRYPTO_HASH_NONE);
+	assert_crypto(WHOLE("crypto_cipher: none\ncrypto_hash: none\nsecauth: off\n"),
+		      CRYPTO_CIPHER_NONE, CRYPTO_HASH_NONE);
+	assert_crypto(WHOLE("secauth: on\n"), CRYPTO_AES256, CRYPTO_SHA256);
+	assert_crypto(WHOLE("secauth: on\ncrypto_cipher: none\n"), CRYPTO_CIPHER_NONE,
+		      CRYPTO_SHA256);
+	assert_crypto(WHOLE("secauth: on\ncrypto_hash: sha384\n"), CRYPTO_AES256, CRYPTO_SHA384);
+	assert_crypto(WHOLE("crypto_cipher: aes192\ncrypto_hash: sha512\n"), CRYPTO_AES192,
+		      CRYPTO_SHA512);
+	assert_crypto(WHOLE("crypto_hash: sha256\n"), CRYPTO_CIPHER_NONE, CRYPTO_SHA256);
+}
+
+static void config_parse__refuses_weak_protection(void **state)
+{
+	(void)state;
+	assert_refused(WHOLE("crypto_cipher: aes256\ncrypto_hash: sha1\n"), EXIT_CONFIG,
+		       "f:4: crypto_hash: md5 and sha1 are broken and not used here; write "
+		       "sha256, sha384 or sha512 on all nodes");
+	assert_refused(
+		WHOLE("crypto_cipher: aes128\n"), EXIT_CONFIG,
+		"f:3: crypto_cipher: aes128 needs a crypto_hash too: sha256, sha384 or sha512");
+	assert_refused(
+		WHOLE("secauth: on\ncrypto_hash: none\n"), EXIT_CONFIG,
+		"f: crypto_cipher: aes256 needs a crypto_hash too: sha256, sha384 or sha512");
+	assert_refused(WHOLE("crypto_cipher: 3des\n"), EXIT_CONFIG,
+		       "f:3: crypto_cipher: \"3des\" is none of none, aes128, aes192, aes256");
+	assert_refused(WHOLE("secauth: on\nkeyfile: key\n"), EXIT_CONFIG,
+		       "f:4: keyfile: key is not an absolute path");
 }
 
 static void config_parse__names_unknown_keys(void **state)
@@ -258,8 +318,10 @@ static void config_parse__explains_keys_without_meaning(void **state)
 	(void)state;
 	assert_told(WHOLE("netmtu: 9000\n"),
 		    "f:3: netmtu has no effect here: frames are as large as rdma.slot_size says");
-	assert_told(WHOLE("keyfile: /etc/key\n"),
-		    "f:3: keyfile has no effect here: nothing is encrypted, so no key is read");
+	assert_told(
+		WHOLE("keyfile: /etc/key\n"),
+		"f:3: keyfile has no effect here: neither crypto_cipher, crypto_hash nor secauth "
+		"asks for protection, so no key is read");
 	assert_told(WHOLE("") "quorum {\nprovider: corosync_votequorum\ndevice {\nx: y\n}\n}\n",
 		    "f:14: section quorum has no effect here: there is no quorum: each part of a "
 		    "cluster that is cut in two goes on");
@@ -329,20 +391,20 @@ static void config_parse__checks_what_keys_mean_together(void **state)
 	assert_refused(WHOLE("max_messages: 51\n"), EXIT_CONFIG,
 		       "f:3: max_messages (51) is above window_size (50): one visit of the token "
 		       "cannot send more than a whole rotation");
-	assert_refused(WHOLE("accelerated_window: 18\n"), EXIT_CONFIG,
-		       "f:3: accelerated_window (18) is above max_messages (17), of which it is a "
+	assert_refused(WHOLE("accelerated_window: 26\n"), EXIT_CONFIG,
+		       "f:3: accelerated_window (26) is above max_messages (25), of which it is a "
 		       "part");
 	assert_refused(WHOLE("token: 3600000\n") "nodelist {\nnode {\nnodeid: 3\n}\n}\n",
 		       EXIT_CONFIG,
 		       "f: token and token_coefficient make 3600650 ms for 3 nodes; an hour is "
 		       "allowed");
 	assert_refused(
-		WHOLE("") "rdma {\nslots: 266\n}\n", EXIT_CONFIG,
-		"f:15: slots (266) are too few for window_size 50: 267 are needed. Raise slots or "
+		WHOLE("") "rdma {\nslots: 319\n}\n", EXIT_CONFIG,
+		"f:15: slots (319) are too few for window_size 50: 320 are needed. Raise slots or "
 		"lower window_size");
 	assert_refused(
 		WHOLE("window_size: 1024\n") "rdma {\nslots: 1024\n}\n", EXIT_CONFIG,
-		"f:16: slots (1024) are too few for window_size 1024: 5462 are needed. Raise slots "
+		"f:16: slots (1024) are too few for window_size 1024: 6554 are needed. Raise slots "
 		"or lower window_size");
 	assert_refused(WHOLE("") "rdma {\nslot_size: 5000\n}\n", EXIT_CONFIG,
 		       "f:15: slot_size is not a multiple of 4096, the size of a page");
@@ -537,6 +599,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(config_parse__fills_defaults),
+		cmocka_unit_test(config_parse__a_small_window_lowers_what_follows_it),
+		cmocka_unit_test(config_parse__a_user_has_three_quarters),
+		cmocka_unit_test(config_parse__memory_of_a_user),
 		cmocka_unit_test(config_parse__computes_times),
 		cmocka_unit_test(config_parse__adds_coefficient_beyond_two_nodes),
 		cmocka_unit_test(config_parse__knows_three_ways_to_poll),
@@ -547,7 +612,8 @@ int main(void)
 		cmocka_unit_test(config_parse__slots_that_are_not_given),
 		cmocka_unit_test(config_parse__refuses_bad_numbers),
 		cmocka_unit_test(config_parse__transport),
-		cmocka_unit_test(config_parse__refuses_encryption),
+		cmocka_unit_test(config_parse__protection),
+		cmocka_unit_test(config_parse__refuses_weak_protection),
 		cmocka_unit_test(config_parse__names_unknown_keys),
 		cmocka_unit_test(config_parse__explains_keys_without_meaning),
 		cmocka_unit_test(config_parse__interface_sets_the_port),
