@@ -21,9 +21,9 @@ struct lender {
 	struct list link;
 	uint32_t node;
 	uint64_t life;
-	uint32_t last_loan; /* 0: none yet */
+	uint64_t last_loan; /* 0: none yet */
 	uint32_t due_count, due_size;
-	uint32_t *due;
+	uint64_t *due;
 };
 
 /* A peer's region that we have mapped. It may outlive the link. */
@@ -42,7 +42,7 @@ struct borrowed {
 	struct body body; /* first */
 	struct engine *engine;
 	struct foreign *foreign;
-	uint32_t loan;
+	uint64_t loan;
 };
 
 static struct lender *lender_find(struct engine *engine, uint32_t node)
@@ -85,7 +85,7 @@ void engine_borrow_link_ended(struct engine *engine, uint32_t node)
 
 /* --- Giving back --- */
 
-static void give_back(struct lender *lender, uint32_t loan)
+static void give_back(struct lender *lender, uint64_t loan)
 {
 	if (lender->due_count == lender->due_size) {
 		lender->due_size = lender->due_size ? 2 * lender->due_size : RETURNS_START;
@@ -106,8 +106,7 @@ static int tell_some(struct engine *engine, const struct lender *lender, uint32_
 	control.returned.count = left < CONTROL_RETURN_MAX ? left : CONTROL_RETURN_MAX;
 	memcpy(control.returned.loan, lender->due + from,
 	       control.returned.count * sizeof(control.returned.loan[0]));
-	err = engine->ops->send_control(engine->transport, lender->node, bytes,
-					wire_control_encode(&control, bytes));
+	err = engine_tell(engine, lender->node, bytes, wire_control_encode(&control, bytes));
 	return err ? err : (int)control.returned.count;
 }
 
@@ -233,9 +232,9 @@ static struct body *body_at(struct engine *engine, struct foreign *foreign,
 
 /* An announcement that is repeated when a bulk channel is redialled: its loan may be given back
  * already. */
-static bool is_new(struct lender *lender, uint32_t loan)
+static bool is_new(struct lender *lender, uint64_t loan)
 {
-	if (lender->last_loan && (int32_t)(loan - lender->last_loan) <= 0) {
+	if (loan <= lender->last_loan) {
 		return false;
 	}
 	lender->last_loan = loan;

@@ -133,8 +133,8 @@ void engine_chain_flush(struct engine *engine)
 			continue;
 		}
 		control.chain = notice->chain;
-		if (engine->ops->send_control(engine->transport, notice->node, bytes,
-					      wire_control_encode(&control, bytes)) != -ENOBUFS) {
+		if (engine_tell(engine, notice->node, bytes,
+				wire_control_encode(&control, bytes)) != -ENOBUFS) {
 			drop_notice(&engine->chain, notice);
 		}
 	}
@@ -413,6 +413,26 @@ void engine_chain_forget_others(struct engine *engine, struct ringid ring)
 		struct kept *kept = list_entry(it, struct kept, link);
 
 		if (!ringid_equal(kept->ring, ring)) {
+			kept_free(kept);
+		}
+	}
+}
+
+/* The message came without another pull: it was used where its sender has it. When all members have it
+ * nobody reads the rest any more. */
+void engine_chain_released(struct engine *engine)
+{
+	struct totem_status status;
+
+	if (list_empty(&engine->chain.kept)) {
+		return;
+	}
+	totem_status(engine->totem, &status);
+	list_for_each_safe(it, after, &engine->chain.kept)
+	{
+		struct kept *kept = list_entry(it, struct kept, link);
+
+		if (ringid_equal(kept->ring, status.ring) && kept->seq <= status.released) {
 			kept_free(kept);
 		}
 	}

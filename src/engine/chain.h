@@ -70,6 +70,8 @@ void engine_chain_stop(struct engine *engine);
 void engine_chain_keep(struct engine *engine, struct pull *pull);
 /* Gives such an extent to the next pull of the same message, if there is one. */
 void engine_chain_take(struct engine *engine, struct pull *pull);
+/* Frees those of messages that all members have. */
+void engine_chain_released(struct engine *engine);
 void engine_chain_forget_others(struct engine *engine, struct ringid ring);
 void engine_chain_fini(struct engine *engine);
 

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "engine/loan.h"
+#include "engine/trust.h"
 #include "wire/control.h"
 
 #define LEAVE_LINGER_MS 50
@@ -26,12 +27,11 @@ void engine_log(struct engine *engine, int priority, const char *format, ...)
 	engine->host.log(engine->host.ctx, priority, text);
 }
 
-/* Three quarters of the slots receive; the rest is for frames that we build. */
 static int post_slots(struct engine *engine)
 {
 	uint32_t count = engine->config.slab.slot_count;
 
-	engine->own_slots_max = count / 4;
+	engine->own_slots_max = ENGINE_OWN_SLOTS(count);
 	if (engine->own_slots_max < 2 * CONTROL_SLOTS ||
 	    count - engine->own_slots_max < 4 * engine->config.totem.window_size) {
 		return -EINVAL;
@@ -47,13 +47,14 @@ static int post_slots(struct engine *engine)
 
 static int register_memory(struct engine *engine)
 {
+	/* Not for READs: what lies in slots is sent, never announced. */
 	struct transport_region slab = {.base = slab_base(engine->slab),
 					.size_bytes = slab_size(engine->slab),
 					.fd = slab_fd(engine->slab),
-					.remote_read = true,
+					.local = engine->trust != NULL,
 					.use = "slots"};
-	int err = engine->ops->region_add(engine->transport, TRANSPORT_REGION_SLAB, &slab,
-					  &engine->slab_key);
+	uint64_t key;
+	int err = engine->ops->region_add(engine->transport, TRANSPORT_REGION_SLAB, &slab, &key);
 
 	err = err ? err : engine_send_init(engine);
 	err = err ? err : engine_lend_init(engine);
@@ -66,13 +67,14 @@ static int build(struct engine *engine)
 	int err = totem_new(&config->totem, config->ring_seq, &engine->totem);
 
 	err = err ? err : pg_new(config->totem.node, &config->pg, &engine->pg);
+	err = err ? err : engine_trust_init(engine);
 	err = err ? err : register_memory(engine);
 	return err ? err : post_slots(engine);
 }
 
 static bool config_valid(const struct engine_config *config)
 {
-	uint64_t eager_room = config->slab.slot_size_bytes - FRAME_HEADER_SIZE;
+	uint64_t eager_room = frame_size_max(config) - FRAME_HEADER_SIZE;
 
 	return config->slab.slot_size_bytes >= 4096 &&
 	       frame_entry_size(PG_META_MAX, config->eager_size_bytes) <= eager_room &&
@@ -108,6 +110,7 @@ int engine_new(const struct engine_config *config, const struct engine_host *hos
 		list_init(&engine->free_frames);
 		list_init(&engine->lenders);
 		list_init(&engine->foreigns);
+		list_init(&engine->servings);
 		err = config_valid(config) ? build(engine) : -EINVAL;
 	} else {
 		ops->close(&transport);
@@ -154,6 +157,7 @@ void engine_free(struct engine **engine_ptr)
 	closed.region_remove = region_forget;
 	engine->ops = &closed;
 	engine_send_fini(engine);
+	engine_serve_fini(engine);
 	engine_pull_fini(engine);
 	engine_pack_fini(engine);
 	if (engine->totem) {
@@ -164,6 +168,7 @@ void engine_free(struct engine **engine_ptr)
 	totem_free(&engine->totem);
 	pg_free(&engine->pg);
 	extents_free(&engine->extents);
+	engine_trust_fini(engine);
 	engine_frames_fini(engine);
 	free(engine);
 	*engine_ptr = NULL;
@@ -188,6 +193,8 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 							  engine_borrow_deadline_ms(engine)));
 
 	next = earlier(next, extents_next_deadline_ms(engine->extents));
+	next = earlier(next, engine_seal_deadline_ms(engine));
+	next = earlier(next, engine_trust_deadline_ms(engine));
 	next = earlier(next, engine_chain_deadline_ms(engine));
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {
 		next = engine->left_at_ms + LEAVE_LINGER_MS;
@@ -195,21 +202,30 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 	return next;
 }
 
-static void loans_returned(struct engine *engine, const struct transport_event *event)
+/* What is no such message the ring rejects and counts, as any other. */
+static bool loans_returned(struct engine *engine, const struct transport_event *event)
 {
 	struct control control;
-	const char *fault = wire_control_decode(event->data, event->size_bytes, &control);
 
-	if (fault || control.sender != event->node) {
-		engine_log(engine, LOG_ERR, "node %u sent a malformed message: %s", event->node,
-			   fault ? fault : "sender is not who the link is to");
-		return;
+	if (wire_control_decode(event->data, event->size_bytes, &control) ||
+	    control.sender != event->node) {
+		return false;
 	}
 	engine_lend_returned(engine, event->node, &control.returned);
+	return true;
+}
+
+int engine_tell(struct engine *engine, uint32_t node, const void *bytes, size_t size)
+{
+	if (!engine->trust) {
+		return engine->ops->send_control(engine->transport, node, bytes, size);
+	}
+	return nodeset_has(&engine->linked, node) ? engine_trust_tell(engine, node, bytes, size)
+						  : -ENOTCONN;
 }
 
 /* What was packed so far goes with the token that has just arrived. */
-static void control(struct engine *engine, const struct transport_event *event)
+static void said(struct engine *engine, const struct transport_event *event)
 {
 	struct totem_event ring = {.kind = TOTEM_EV_CONTROL,
 				   .from = event->node,
@@ -221,8 +237,10 @@ static void control(struct engine *engine, const struct transport_event *event)
 	}
 	switch (wire_control_kind(event->data, event->size_bytes)) {
 	case CONTROL_RETURN:
-		loans_returned(engine, event);
-		return;
+		if (loans_returned(engine, event)) {
+			return;
+		}
+		break;
 	case CONTROL_TOKEN:
 		engine_pack_close(engine);
 		engine_pack_flush(engine);
@@ -233,7 +251,32 @@ static void control(struct engine *engine, const struct transport_event *event)
 	engine_ring_event(engine, &ring);
 }
 
-void engine_link_ended(struct engine *engine, uint32_t node)
+/* Said once for each node. */
+static void protected_peer(struct engine *engine, uint32_t node)
+{
+	if (!nodeset_has(&engine->protected_peers, node)) {
+		nodeset_add(&engine->protected_peers, node);
+		engine_log(engine, LOG_ERR,
+			   "the ring of node %u is protected, and this node is not: its "
+			   "configuration needs the same crypto_cipher, crypto_hash and key file",
+			   node);
+	}
+}
+
+static void control(struct engine *engine, const struct transport_event *event)
+{
+	struct transport_event opened;
+
+	if (!engine->trust && trust_would_protect(event->data, event->size_bytes)) {
+		protected_peer(engine, event->node);
+	} else if (!engine->trust) {
+		said(engine, event);
+	} else if (engine_trust_received(engine, event, &opened)) {
+		said(engine, &opened);
+	}
+}
+
+static void forget_link(struct engine *engine, uint32_t node)
 {
 	engine_pull_link_lost(engine, node);
 	if (nodeset_has(&engine->linked, node)) {
@@ -243,16 +286,32 @@ void engine_link_ended(struct engine *engine, uint32_t node)
 	}
 }
 
+void engine_link_ended(struct engine *engine, uint32_t node)
+{
+	forget_link(engine, node);
+	engine_trust_link_ended(engine, node);
+}
+
+void engine_link_up(struct engine *engine, uint32_t node, uint64_t cookie)
+{
+	struct totem_event ring = {.kind = TOTEM_EV_PEER_UP, .from = node};
+
+	engine_log(engine, LOG_INFO, "link to node %u is up", node);
+	forget_link(engine, node);
+	nodeset_add(&engine->linked, node);
+	engine_lend_link_up(engine, node, cookie);
+	engine_borrow_link_up(engine, node, cookie);
+	engine_ring_event(engine, &ring);
+}
+
 static void peer_up(struct engine *engine, const struct transport_event *event)
 {
-	struct totem_event ring = {.kind = TOTEM_EV_PEER_UP, .from = event->node};
-
-	engine_log(engine, LOG_INFO, "link to node %u is up", event->node);
-	engine_link_ended(engine, event->node);
-	nodeset_add(&engine->linked, event->node);
-	engine_lend_link_up(engine, event->node, event->cookie);
-	engine_borrow_link_up(engine, event->node, event->cookie);
-	engine_ring_event(engine, &ring);
+	if (!engine->trust) {
+		engine_link_up(engine, event->node, event->cookie);
+		return;
+	}
+	forget_link(engine, event->node);
+	engine_trust_link_up(engine, event->node, event->cookie);
 }
 
 static void peer_down(struct engine *engine, const struct transport_event *event)
@@ -260,6 +319,10 @@ static void peer_down(struct engine *engine, const struct transport_event *event
 	struct totem_event ring = {
 		.kind = TOTEM_EV_PEER_DOWN, .from = event->node, .gone = event->gone};
 
+	if (engine->trust && !nodeset_has(&engine->linked, event->node)) {
+		engine_trust_link_ended(engine, event->node); /* the ring does not know of it */
+		return;
+	}
 	engine_log(engine, LOG_NOTICE, "link to node %u is down%s", event->node,
 		   event->gone ? ": its daemon has ended" : "");
 	engine_link_ended(engine, event->node);
@@ -294,6 +357,11 @@ static void handle(struct engine *engine, const struct transport_event *event)
 		return;
 	case TRANSPORT_READ_DONE:
 		engine_pull_read_done(engine, event);
+		return;
+	case TRANSPORT_LOST:
+		if (engine->host.transport_lost) {
+			engine->host.transport_lost(engine->host.ctx);
+		}
 		return;
 	}
 }
@@ -334,15 +402,23 @@ bool engine_turn(struct engine *engine, uint64_t now_ms)
 		engine_ring_event(engine, &timer);
 	}
 	engine_chain_timeouts(engine);
+	engine_chain_released(engine);
 	engine_pull_pump(engine);
 	extents_turn(engine->extents, now_ms);
+	engine_seal_turn(engine);
+	engine_trust_turn(engine);
 	engine_chain_flush(engine);
 	engine_pack_pump(engine);
 	engine_lend_look(engine);
 	engine_borrow_look(engine);
 	engine_borrow_flush(engine);
 	leave_when_done(engine);
-	return count > 0;
+	return engine_serve(engine) || count > 0;
+}
+
+void engine_wake_peers(struct engine *engine)
+{
+	engine->ops->flush(engine->transport);
 }
 
 void engine_stay_awake(struct engine *engine, bool on)
@@ -394,6 +470,7 @@ void engine_peer_remove(struct engine *engine, uint32_t node)
 	engine->ops->peer_fence(engine->transport, node);
 	engine->ops->peer_remove(engine->transport, node);
 	engine_link_ended(engine, node);
+	engine_trust_forget(engine, node);
 	engine_ring_event(engine, &down);
 }
 
@@ -410,7 +487,8 @@ void engine_status(const struct engine *engine, struct totem_status *ring,
 	stats->slots_free = engine->posted;
 	extents_stats(engine->extents, &stats->extents);
 	stats->extents_free_bytes = stats->extents.limit_bytes - stats->extents.used_bytes;
-	stats->header_bytes = (uint64_t)HEADER_CELLS * HEADER_CELL_BYTES;
+	stats->header_bytes = engine->trust ? 0 : (uint64_t)HEADER_CELLS * HEADER_CELL_BYTES;
+	stats->sealed_memory_bytes = engine_seal_memory(engine);
 }
 
 const struct transport_ops *engine_transport_ops(const struct engine *engine)

@@ -12,6 +12,7 @@
 
 #include <corosync/cpg.h>
 
+#include "engine/protection.h"
 #include "pg/pg.h"
 #include "store/body.h"
 #include "store/extents.h"
@@ -21,9 +22,9 @@
 
 struct engine;
 
-/* Regions of the transport: 0 is the slab; up to here those of the host; then segments, and one for
- * headers. */
-#define ENGINE_REGIONS_MAX (TRANSPORT_REGIONS_MAX - 1 - EXTENTS_SEGMENTS_MAX)
+/* Regions of the transport: 0 is the slab; up to here those of the host; then segments, those for
+ * sealed payloads, and one for headers, or for sealed frames. */
+#define ENGINE_REGIONS_MAX (TRANSPORT_REGIONS_MAX - 1 - 2 * EXTENTS_SEGMENTS_MAX)
 
 /* One message for one local client. The group's name is borrowed; the body is borrowed too: a host
  * that needs it beyond the call takes body_hold(body, HOLD_CLIENT) and drops it when the client has
@@ -56,6 +57,8 @@ struct engine_foreign {
 /* What the engine needs from its surroundings. Callbacks run inside engine calls. */
 struct engine_host {
 	void *ctx;
+	/* Fills `out` with what nobody can foretell; 0 or negative errno. Needed with a key only. */
+	int (*random)(void *ctx, void *out, size_t size);
 	/* Makes the ring sequence durable before returning. Non-zero: the engine stops
 	 * (engine_failed). */
 	int (*persist)(void *ctx, uint64_t ring_seq);
@@ -73,6 +76,8 @@ struct engine_host {
 	/* Nothing lies in this segment (engine_segment), or foreign memory, any more; it goes when this
 	 * returns. May be NULL. */
 	void (*region_gone)(void *ctx, uint32_t region);
+	/* The adapter is gone: this node stays alone until its host ends. May be NULL. */
+	void (*transport_lost)(void *ctx);
 	/* priority as in syslog(3) */
 	void (*log)(void *ctx, int priority, const char *text);
 	/* Every state change of the ring, for status and logs; may be NULL. */
@@ -103,6 +108,7 @@ struct engine_config {
 	bool digest;
 	uint32_t read_size_bytes; /* one READ of a pull; 0: READ_SIZE_MAX */
 	enum engine_dissemination dissemination;
+	struct engine_protection protection;
 	uint64_t ring_seq; /* last persisted */
 	uint64_t incarnation;
 };
@@ -113,6 +119,7 @@ struct engine_stats {
 	uint64_t frames_unsent;
 	uint64_t messages_sent, messages_delivered;
 	uint64_t bytes_sent, bytes_delivered;
+	uint64_t sealed_bytes;	    /* of announced payloads */
 	uint64_t bytes_copied_send; /* payload bytes a CPU of the daemon copied on the way out */
 	uint64_t pulls, pull_bytes, pull_retries;
 	uint64_t borrows, borrow_bytes; /* payloads used in a peer's memory */
@@ -124,11 +131,15 @@ struct engine_stats {
 	uint32_t slots_free;
 	uint64_t extents_free_bytes; /* of the most there may be */
 	struct extents_stats extents;
-	uint64_t header_bytes; /* what frames' headers are sent from */
+	uint64_t header_bytes;	      /* what frames' headers are sent from */
+	uint64_t sealed_memory_bytes; /* what sealed frames and payloads are sent from */
 };
 
+/* Of the slots, those that hold frames which we build; the others receive. */
+#define ENGINE_OWN_SLOTS(slots) ((slots)*3 / 8)
+
 /* Takes ownership of the transport (closed by engine_free), also when it fails. -EINVAL: sizes that
- * do not fit together, e.g. fewer receive slots (three quarters of all) than four rotations' frames
+ * do not fit together, e.g. fewer receive slots (five eighths of all) than four rotations' frames
  * (totem.window_size). */
 int engine_new(const struct engine_config *config, const struct engine_host *host,
 	       const struct transport_ops *ops, struct transport *transport, struct slab *slab,
@@ -140,6 +151,9 @@ void engine_free(struct engine **engine);
 int engine_fd(const struct engine *engine);
 uint64_t engine_next_deadline_ms(const struct engine *engine);
 bool engine_turn(struct engine *engine, uint64_t now_ms);
+/* After the last turn or request before the descriptor is waited for: nodes that sleep are woken for what was
+ * sent to them since. Programs of this node should be woken before it. */
+void engine_wake_peers(struct engine *engine);
 /* While it is on, call engine_turn without pause and do not sleep: nobody is asked to wake us. After it is
  * turned off, one more turn comes before the descriptor says the truth. Off at first. */
 void engine_stay_awake(struct engine *engine, bool on);

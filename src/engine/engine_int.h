@@ -11,48 +11,23 @@
 #include "base/list.h"
 #include "engine/chain.h"
 #include "engine/engine.h"
+#include "engine/frame.h"
 #include "engine/pull.h"
 
-#define PIECES_MAX	  ((FRAME_SEGS_MAX - 2) / 2) /* a header, and runs around them */
-#define ANNOUNCE_META_MAX 152			     /* fits PG_META_MAX */
 #define HEADER_CELL_BYTES 256u /* frame header + entry header + meta + announcement */
 #define HEADER_CELLS	  8192u
 #define REGION_HEADERS	  (TRANSPORT_REGIONS_MAX - 1)
+#define SEALED_REGIONS	  (ENGINE_REGIONS_MAX + EXTENTS_SEGMENTS_MAX)
 #define MISMATCHES_KEPT	  8
 #define MISMATCHES_MAX	  3 /* then reading the payload is no progress any more */
 #define EVENTS_PER_TURN	  64
 #define READY_MAX	  1024u /* own frames waiting for the ring before senders are told to wait */
 #define CONTROL_SLOTS	  32u	/* own slots kept for joins and leaves */
 
-/* A payload that is part of a frame but lies in send memory. */
-struct piece {
-	uint32_t at; /* where it stands in the frame as receivers see it */
-	uint32_t size;
-	struct body *body;
-};
-
-struct frame {
-	struct body body; /* first: a slot's body is its frame */
-	struct engine *engine;
-	struct list link; /* in engine.ready, or on its own */
-	struct frame_header header;
-	int64_t slot; /* -1: none (announced) */
-	bool own;
-	uint32_t size;	    /* as receivers see it, with the header */
-	uint32_t slot_used; /* bytes of it that are in the slot */
-	uint32_t piece_count;
-	struct piece pieces[PIECES_MAX];
-	struct body *payload; /* announced: where it is; NULL while it is pulled */
-	uint32_t digest;      /* announced: CRC32C of the payload; 0: changed after sending */
-	bool announced;	      /* at least once */
-	uint32_t meta_size;
-	uint8_t meta[ANNOUNCE_META_MAX];
-	uint64_t early; /* entries delivered ahead of their place */
-};
-
 struct sending {
 	struct frame *frame;
-	uint32_t pending; /* peers that have not answered */
+	struct transport_seg sealed; /* size 0: it was not */
+	uint32_t pending;	     /* peers that have not answered */
 	uint32_t next_free;
 };
 
@@ -93,7 +68,6 @@ struct engine {
 	const struct transport_ops *ops;
 	struct transport *transport;
 	struct slab *slab;
-	uint64_t slab_key;
 	struct extents *extents;
 	bool extents_complained;
 	uint32_t pieces_max; /* what the transport gathers; at most PIECES_MAX */
@@ -129,6 +103,11 @@ struct engine {
 	struct lending *lending; /* NULL: we lend nothing */
 	struct list lenders;
 	struct list foreigns;
+	struct list servings; /* payloads of peers' that are being copied, to be READ from us */
+
+	struct nodeset protected_peers; /* while we are not: seen and told */
+	struct trust *trust;		/* NULL: nothing is protected */
+	struct sealing *sealing;
 
 	struct region regions[TRANSPORT_REGIONS_MAX];
 	struct nodeset linked; /* peers whose link is up */
@@ -147,6 +126,12 @@ __attribute__((format(printf, 3, 4))) void engine_log(struct engine *engine, int
 
 /* engine.c: a peer's link has ended, or was cut by us. Harmless when it was not up. */
 void engine_link_ended(struct engine *engine, uint32_t node);
+/* A link is there and whoever is at its other end is who it should be: the ring is told. */
+void engine_link_up(struct engine *engine, uint32_t node, uint64_t cookie);
+/* The peer does what no correct one would. */
+void engine_link_cut(struct engine *engine, uint32_t node, const char *reason);
+/* To a peer whose link is up; what the transport's send_control says. */
+int engine_tell(struct engine *engine, uint32_t node, const void *bytes, size_t size);
 
 /* ring.c: events to the ring, its actions to the world */
 void engine_ring_event(struct engine *engine, struct totem_event *event);
@@ -154,33 +139,6 @@ void engine_ring_event(struct engine *engine, struct totem_event *event);
 void engine_perform_groups(struct engine *engine);
 void engine_deliver(struct engine *engine, struct frame *frame, const struct frame_info *info,
 		    bool early);
-
-/* frame.c */
-void engine_frames_fini(struct engine *engine);
-struct frame *frame_own_new(struct engine *engine, enum frame_guarantee guarantee,
-			    bool for_control);
-struct frame *frame_received_new(struct engine *engine, uint32_t slot, uint32_t size,
-				 const struct frame_header *header);
-struct frame *frame_announced_new(struct engine *engine, const struct frame_info *info,
-				  const uint8_t *meta, uint32_t meta_size);
-bool frame_fits(const struct frame *frame, uint32_t meta_size, uint64_t payload_size,
-		bool external);
-void frame_append_copy(struct frame *frame, const uint8_t *meta, uint32_t meta_size,
-		       const uint8_t *payload, uint32_t payload_size);
-void frame_append_piece(struct frame *frame, const uint8_t *meta, uint32_t meta_size,
-			struct body *body);
-/* One entry of any frame, in order; false at the end. */
-struct frame_walk {
-	uint32_t index;
-	uint32_t at;	  /* as receivers see it */
-	uint32_t outside; /* bytes of pieces passed so far */
-	uint32_t piece;
-};
-struct frame_walk frame_walk_start(void);
-bool frame_walk_next(struct frame *frame, struct frame_walk *walk, const uint8_t **meta,
-		     uint32_t *meta_size, struct pg_payload *payload);
-/* Fills segs (FRAME_SEGS_MAX) with everything but the header; returns how many. */
-int frame_segs(const struct frame *frame, struct transport_seg *segs);
 
 /* pack.c: messages into frames */
 void engine_submit(struct engine *engine, const struct pg_action *action);
@@ -202,16 +160,26 @@ void engine_send_fini(struct engine *engine);
 void engine_send(struct engine *engine, const struct totem_action *action);
 void engine_send_done(struct engine *engine, uint64_t cookie);
 
+/* serve.c: false while the payload has no place here that peers can READ; it gets one in time */
+bool engine_can_serve(struct engine *engine, struct frame *frame);
+/* A piece of the work that takes. True when there is more. */
+bool engine_serve(struct engine *engine);
+void engine_serve_fini(struct engine *engine);
+
 /* receive.c */
 void engine_receive_frame(struct engine *engine, const struct transport_event *event);
 void engine_post_slot(struct engine *engine, uint32_t slot);
 
 /* extents.c */
 int engine_extents_init(struct engine *engine);
+/* A segment as a region of this number; `how` is what its neighbours see of it. */
+int engine_segment_add(struct engine *engine, uint32_t region, const struct sealed *memory,
+		       const struct transport_region *how);
+void engine_segment_remove(struct engine *engine, uint32_t region);
 /* NULL: there is no place now. Only for the oldest pull without one, and what has to be served. */
 struct body *engine_extent_new(struct engine *engine, uint64_t size);
 
-/* What peers READ memory of this region by. */
+/* What peers READ memory of this region by. Never of the slab. */
 uint64_t engine_region_key(const struct engine *engine, uint32_t region);
 /* regions.c: a body for a piece of send memory, or NULL (not inside the region, no memory) */
 struct body *region_body_new(struct engine *engine, uint32_t client, uint32_t region,

@@ -14,17 +14,17 @@ struct extent_body {
 	struct engine *engine;
 };
 
-static int segment_add(void *ctx, uint32_t segment, const struct sealed *memory)
+int engine_segment_add(struct engine *engine, uint32_t id, const struct sealed *memory,
+		       const struct transport_region *how)
 {
-	struct engine *engine = ctx;
-	uint32_t id = ENGINE_REGIONS_MAX + segment;
 	struct region *slot = &engine->regions[id];
-	struct transport_region region = {.base = memory->base,
-					  .size_bytes = memory->size,
-					  .fd = memory->fd,
-					  .remote_read = true,
-					  .use = "large messages"};
-	int err = engine->ops->region_add(engine->transport, id, &region, &slot->key);
+	struct transport_region region = *how;
+	int err;
+
+	region.base = memory->base;
+	region.size_bytes = memory->size;
+	region.fd = memory->fd;
+	err = engine->ops->region_add(engine->transport, id, &region, &slot->key);
 
 	if (!err) {
 		slot->used = true;
@@ -33,13 +33,29 @@ static int segment_add(void *ctx, uint32_t segment, const struct sealed *memory)
 	return err;
 }
 
+void engine_segment_remove(struct engine *engine, uint32_t id)
+{
+	engine->ops->region_remove(engine->transport, id);
+	engine->regions[id].used = false;
+}
+
+/* What is opened here is for this node only. */
+static int segment_add(void *ctx, uint32_t segment, const struct sealed *memory)
+{
+	struct engine *engine = ctx;
+
+	return engine_segment_add(engine, ENGINE_REGIONS_MAX + segment, memory,
+				  &(struct transport_region){.remote_read = !engine->trust,
+							     .local = engine->trust != NULL,
+							     .use = "large messages"});
+}
+
 static void segment_remove(void *ctx, uint32_t segment)
 {
 	struct engine *engine = ctx;
 	uint32_t id = ENGINE_REGIONS_MAX + segment;
 
-	engine->ops->region_remove(engine->transport, id);
-	engine->regions[id].used = false;
+	engine_segment_remove(engine, id);
 	if (engine->host.region_gone) {
 		engine->host.region_gone(engine->host.ctx, id);
 	}
@@ -112,7 +128,7 @@ bool engine_extents_short(const struct engine *engine)
 
 bool engine_segment(const struct engine *engine, uint32_t region, struct transport_region *out)
 {
-	if (region < ENGINE_REGIONS_MAX || region >= REGION_HEADERS ||
+	if (region < ENGINE_REGIONS_MAX || region >= SEALED_REGIONS ||
 	    !engine->regions[region].used) {
 		return false;
 	}

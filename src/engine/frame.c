@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/cursor.h"
+#include "engine/trust.h"
 
 static void give_slot_back(struct frame *frame)
 {
@@ -35,6 +36,7 @@ static void frame_free(struct body *body)
 	if (frame->payload) {
 		body_drop(frame->payload, HOLD_STORE);
 	}
+	engine_seal_payload_free(frame->engine, frame);
 	give_slot_back(frame);
 	list_append(&frame->engine->free_frames, &frame->link);
 }
@@ -147,7 +149,7 @@ bool frame_fits(const struct frame *frame, uint32_t meta_size, uint64_t payload_
 {
 	uint64_t size = frame->size + frame_entry_size(meta_size, payload_size);
 
-	return size <= frame->engine->config.slab.slot_size_bytes &&
+	return size <= frame_size_max(&frame->engine->config) &&
 	       (!external || frame->piece_count < frame->engine->pieces_max);
 }
 
@@ -272,6 +274,22 @@ bool frame_walk_next(struct frame *frame, struct frame_walk *walk, const uint8_t
 	walk->at += (uint32_t)frame_entry_size(*meta_size, size);
 	walk->index++;
 	return true;
+}
+
+int frame_pieces(const struct frame *frame, struct aead_piece *pieces)
+{
+	const struct engine *engine = frame->engine;
+	struct transport_seg segs[FRAME_SEGS_MAX];
+	int count = frame_segs(frame, segs);
+
+	for (int i = 0; i < count; i++) {
+		const uint8_t *base = segs[i].region == TRANSPORT_REGION_SLAB
+					      ? slab_base(engine->slab)
+					      : engine->regions[segs[i].region].memory.base;
+
+		pieces[i] = (struct aead_piece){base + segs[i].offset, segs[i].size_bytes};
+	}
+	return count;
 }
 
 int frame_segs(const struct frame *frame, struct transport_seg *segs)

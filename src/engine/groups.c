@@ -58,12 +58,13 @@ void engine_perform_groups(struct engine *engine)
 {
 	const struct pg_update *update = pg_update(engine->pg);
 
-	for (uint32_t i = 0; i < update->count; i++) {
-		perform(engine, &update->actions[i]);
-	}
+	/* What waited in the groups is younger than what waits here: a leave comes behind its join. */
 	if (pg_active(engine->pg)) {
 		engine->ready_once = true;
 		engine_pack_resume(engine);
+	}
+	for (uint32_t i = 0; i < update->count; i++) {
+		perform(engine, &update->actions[i]);
 	}
 }
 

@@ -33,7 +33,7 @@ struct borrower {
 };
 
 struct loan {
-	uint32_t id; /* 0: none */
+	uint64_t id; /* 0: none */
 	bool late;
 	uint64_t since_ms;
 	struct body *body;
@@ -43,7 +43,7 @@ struct loan {
 struct lending {
 	struct loan loans[LOANS_MAX]; /* by id, modulo */
 	struct borrower borrowers[BORROWERS_MAX];
-	uint32_t last_id;
+	uint64_t last_id;
 	uint32_t unlisted;   /* links for which there was no borrower left */
 	uint64_t look_at_ms; /* UINT64_MAX: there are no loans */
 };
@@ -55,7 +55,7 @@ uint64_t engine_link_mark(uint32_t node, uint64_t link)
 
 int engine_lend_init(struct engine *engine)
 {
-	if (engine->config.digest || !engine->ops->maps(engine->transport)) {
+	if (engine->trust || engine->config.digest || !engine->ops->maps(engine->transport)) {
 		return 0;
 	}
 	engine->lending = calloc(1, sizeof(*engine->lending));
@@ -63,6 +63,8 @@ int engine_lend_init(struct engine *engine)
 		return -ENOMEM;
 	}
 	engine->lending->look_at_ms = UINT64_MAX;
+	/* So numbers of a former life, given back late, name nothing now. */
+	engine->lending->last_id = (uint32_t)engine->config.incarnation;
 	return 0;
 }
 
@@ -147,12 +149,6 @@ void engine_lend_link_ended(struct engine *engine, uint32_t node)
 	lending->borrowers[i].ended = true;
 }
 
-/* Round the end of the numbers, and never 0. */
-static uint32_t next_id(const struct lending *lending)
-{
-	return lending->last_id == UINT32_MAX ? 1 : lending->last_id + 1;
-}
-
 static bool mostly_late(const struct region *region)
 {
 	return region->late_bytes > region->memory.size_bytes / LATE_SHARE;
@@ -164,11 +160,11 @@ static bool may_lend(const struct engine *engine, const struct frame *frame)
 	const struct lending *lending = engine->lending;
 
 	return lending && lending->unlisted == 0 && frame->payload->home == BODY_SEND &&
-	       !lending->loans[next_id(lending) % LOANS_MAX].id &&
+	       !lending->loans[(lending->last_id + 1) % LOANS_MAX].id &&
 	       !mostly_late(&engine->regions[frame->payload->region]);
 }
 
-uint32_t engine_lend(struct engine *engine, struct frame *frame)
+uint64_t engine_lend(struct engine *engine, struct frame *frame)
 {
 	struct lending *lending = engine->lending;
 	struct loan *loan;
@@ -176,8 +172,7 @@ uint32_t engine_lend(struct engine *engine, struct frame *frame)
 	if (!may_lend(engine, frame)) {
 		return 0;
 	}
-	lending->last_id = next_id(lending);
-	loan = &lending->loans[lending->last_id % LOANS_MAX];
+	loan = &lending->loans[++lending->last_id % LOANS_MAX];
 	*loan = (struct loan){
 		.id = lending->last_id, .since_ms = engine->now_ms, .body = frame->payload};
 	body_hold(loan->body, HOLD_LENT);
@@ -188,7 +183,7 @@ uint32_t engine_lend(struct engine *engine, struct frame *frame)
 	return loan->id;
 }
 
-void engine_lend_to(struct engine *engine, uint32_t id, uint32_t node)
+void engine_lend_to(struct engine *engine, uint64_t id, uint32_t node)
 {
 	struct lending *lending = engine->lending;
 	uint32_t i = id ? borrower_find(lending, node) : NONE;
@@ -199,7 +194,7 @@ void engine_lend_to(struct engine *engine, uint32_t id, uint32_t node)
 	}
 }
 
-void engine_lend_told(struct engine *engine, uint32_t id)
+void engine_lend_told(struct engine *engine, uint64_t id)
 {
 	if (id) {
 		end_if_returned(engine, &engine->lending->loans[id % LOANS_MAX]);

@@ -14,9 +14,9 @@ void engine_lend_link_up(struct engine *engine, uint32_t node, uint64_t link);
 void engine_lend_link_ended(struct engine *engine, uint32_t node);
 /* A loan of the frame's payload for one announcement, or 0: it has to be READ. Then engine_lend_to
  * for each peer that is told of it, and engine_lend_told. */
-uint32_t engine_lend(struct engine *engine, struct frame *frame);
-void engine_lend_to(struct engine *engine, uint32_t loan, uint32_t node);
-void engine_lend_told(struct engine *engine, uint32_t loan);
+uint64_t engine_lend(struct engine *engine, struct frame *frame);
+void engine_lend_to(struct engine *engine, uint64_t loan, uint32_t node);
+void engine_lend_told(struct engine *engine, uint64_t loan);
 void engine_lend_returned(struct engine *engine, uint32_t node,
 			  const struct control_return *returned);
 /* Ends the loans of links that ended, where nobody can see the memory any more. */

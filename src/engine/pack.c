@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "engine/trust.h"
 
 void engine_pack_close(struct engine *engine)
 {
@@ -63,6 +64,11 @@ static bool place_announced(struct engine *engine, const struct pg_action *messa
 	}
 	frame->own = true;
 	frame->payload = message->payload.body;
+	if (engine->trust && !engine_seal_payload(engine, frame, false)) {
+		frame->payload = NULL;
+		body_drop(&frame->body, HOLD_STORE);
+		return false;
+	}
 	frame->digest = engine->config.digest ? engine_digest(frame->payload) : 0;
 	body_hold(frame->payload, HOLD_STORE);
 	engine_pack_close(engine);
@@ -161,6 +167,7 @@ void engine_pack_returned(struct engine *engine, struct frame *frame)
 void engine_pack_hold(struct engine *engine)
 {
 	engine_pack_close(engine);
+	engine_seal_forget(engine);
 	list_append_all(&engine->held_frames, &engine->ready);
 	list_append_all(&engine->held_queued, &engine->queued);
 	engine->ready_count = 0;

@@ -3,10 +3,13 @@
  * correct peer would loses its link. */
 #include "engine/engine_int.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <syslog.h>
 
 #include "base/check.h"
 #include "engine/loan.h"
+#include "engine/trust.h"
 
 void engine_post_slot(struct engine *engine, uint32_t slot)
 {
@@ -21,17 +24,24 @@ void engine_post_slot(struct engine *engine, uint32_t slot)
 	engine->posted++;
 }
 
+void engine_link_cut(struct engine *engine, uint32_t node, const char *reason)
+{
+	struct totem_event down = {.kind = TOTEM_EV_PEER_DOWN, .from = node};
+
+	engine_log(engine, LOG_ERR, "the link to node %u is cut: %s", node, reason);
+	engine_link_ended(engine, node);
+	engine->ops->peer_fence(engine->transport, node);
+	engine_ring_event(engine, &down);
+}
+
 static void refuse(struct engine *engine, const struct transport_event *event, const char *reason)
 {
-	struct totem_event down = {.kind = TOTEM_EV_PEER_DOWN, .from = event->node};
+	char text[160];
 
 	engine->stats.frames_rejected++;
-	engine_log(engine, LOG_ERR, "node %u sent a malformed frame (%s): its link is cut",
-		   event->node, reason);
+	snprintf(text, sizeof(text), "it sent a malformed frame (%s)", reason);
 	engine_post_slot(engine, event->slot);
-	engine_link_ended(engine, event->node);
-	engine->ops->peer_fence(engine->transport, event->node);
-	engine_ring_event(engine, &down);
+	engine_link_cut(engine, event->node, text);
 }
 
 static const char *check_entries(const uint8_t *bytes, uint32_t size, uint32_t entries)
@@ -83,6 +93,9 @@ static const char *receive_announced(struct engine *engine, const struct transpo
 		reason = frame_announce_decode(bytes + entry.payload_offset, entry.payload_size,
 					       &announce);
 	}
+	if (!reason && (announce.seal.generation != 0) != (engine->trust != NULL)) {
+		reason = "announced payload is sealed where nothing is, or the reverse";
+	}
 	if (reason) {
 		return reason;
 	}
@@ -105,17 +118,12 @@ static const char *receive_announced(struct engine *engine, const struct transpo
 	return NULL;
 }
 
-void engine_receive_frame(struct engine *engine, const struct transport_event *event)
+static void receive_open(struct engine *engine, const struct transport_event *event,
+			 const uint8_t *bytes)
 {
-	const uint8_t *bytes = (const uint8_t *)slab_base(engine->slab) +
-			       slab_slot_offset(engine->slab, event->slot);
 	struct frame_header header;
-	const char *reason;
+	const char *reason = frame_header_decode(bytes, event->size_bytes, &header);
 
-	check(engine->posted > 0);
-	engine->posted--;
-	engine->stats.frames_in++;
-	reason = frame_header_decode(bytes, event->size_bytes, &header);
 	if (!reason && header.body == FRAME_PACKED) {
 		reason = check_entries(bytes, event->size_bytes, header.entries);
 	}
@@ -126,5 +134,34 @@ void engine_receive_frame(struct engine *engine, const struct transport_event *e
 	}
 	if (reason) {
 		refuse(engine, event, reason);
+	}
+}
+
+static void receive_sealed(struct engine *engine, struct transport_event event, uint8_t *bytes)
+{
+	int size = engine_open_frame(engine, event.node, bytes, event.size_bytes);
+
+	if (size >= 0) {
+		event.size_bytes = (uint32_t)size;
+		receive_open(engine, &event, bytes);
+	} else if (size == -EAGAIN) {
+		engine_post_slot(engine, event.slot);
+	} else {
+		refuse(engine, &event, "it is not what its sender had sealed");
+	}
+}
+
+void engine_receive_frame(struct engine *engine, const struct transport_event *event)
+{
+	uint8_t *bytes =
+		(uint8_t *)slab_base(engine->slab) + slab_slot_offset(engine->slab, event->slot);
+
+	check(engine->posted > 0);
+	engine->posted--;
+	engine->stats.frames_in++;
+	if (engine->trust) {
+		receive_sealed(engine, *event, bytes);
+	} else {
+		receive_open(engine, event, bytes);
 	}
 }

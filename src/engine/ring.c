@@ -26,13 +26,11 @@ static uint32_t sendable(const struct engine *engine)
 static void send_control(struct engine *engine, const struct totem_action *action)
 {
 	if (action->to != 0) {
-		engine->ops->send_control(engine->transport, action->to, action->bytes,
-					  action->size);
+		engine_tell(engine, action->to, action->bytes, action->size);
 		return;
 	}
 	for (uint32_t i = 0; i < engine->linked.count; i++) {
-		engine->ops->send_control(engine->transport, engine->linked.id[i], action->bytes,
-					  action->size);
+		engine_tell(engine, engine->linked.id[i], action->bytes, action->size);
 	}
 }
 

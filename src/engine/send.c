@@ -15,9 +15,15 @@
 #include "base/check.h"
 #include "base/cursor.h"
 #include "engine/loan.h"
+#include "engine/trust.h"
 
 #define CELLS_BYTES ((size_t)HEADER_CELLS * HEADER_CELL_BYTES)
 #define NO_SENDING  UINT32_MAX
+#define HEAD_SIZE_MAX \
+	(FRAME_HEADER_SIZE + FRAME_ENTRY_HEADER_SIZE + ANNOUNCE_META_MAX + FRAME_ANNOUNCE_SIZE_MAX)
+
+_Static_assert(HEAD_SIZE_MAX - FRAME_ANNOUNCE_SIZE_MAX + FRAME_ANNOUNCE_SIZE <= HEADER_CELL_BYTES,
+	       "an announcement that is not sealed fits a cell");
 
 static int register_cells(struct engine *engine, int fd)
 {
@@ -37,21 +43,27 @@ static int register_cells(struct engine *engine, int fd)
 	return engine->ops->region_add(engine->transport, REGION_HEADERS, &region, &key);
 }
 
-int engine_send_init(struct engine *engine)
+static int cells_new(struct engine *engine)
 {
 	int fd = memfd_create("coronet-headers", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int err;
+	int err = fd < 0 ? -errno : register_cells(engine, fd);
 
-	if (fd < 0) {
-		return -errno;
-	}
-	engine->sendings = calloc(HEADER_CELLS, sizeof(*engine->sendings));
-	err = engine->sendings ? register_cells(engine, fd) : -ENOMEM;
 	/* The transport may pass the descriptor on for as long as the region is there. */
 	if (engine->cells) {
 		engine->cells_fd = fd;
-	} else {
+	} else if (fd >= 0) {
 		close(fd);
+	}
+	return err;
+}
+
+int engine_send_init(struct engine *engine)
+{
+	int err = -ENOMEM;
+
+	engine->sendings = calloc(HEADER_CELLS, sizeof(*engine->sendings));
+	if (engine->sendings) {
+		err = engine->trust ? 0 : cells_new(engine);
 	}
 	for (uint32_t i = 0; !err && i < HEADER_CELLS; i++) {
 		engine->sendings[i].next_free = i + 1 < HEADER_CELLS ? i + 1 : NO_SENDING;
@@ -77,6 +89,10 @@ void engine_send_fini(struct engine *engine)
 
 static void free_sending(struct engine *engine, struct sending *sending)
 {
+	if (sending->sealed.size_bytes > 0) {
+		engine_seal_frame_free(engine, &sending->sealed);
+		sending->sealed.size_bytes = 0;
+	}
 	engine->sending--;
 	sending->frame = NULL;
 	sending->next_free = engine->free_sending;
@@ -120,7 +136,7 @@ static uint32_t chunk_for(const struct engine *engine, const struct totem_action
  * each. */
 struct spread {
 	uint32_t chunk; /* 0: no chain */
-	uint32_t loan;	/* 0: none */
+	uint64_t loan;	/* 0: none */
 };
 
 static struct spread spread_of(struct engine *engine, const struct totem_action *action)
@@ -135,28 +151,40 @@ static struct spread spread_of(struct engine *engine, const struct totem_action 
 	return spread;
 }
 
-/* An announcement is whole in its cell: entry header, meta, and where to read the payload from us.
- */
-static uint32_t write_announcement(struct engine *engine, const struct totem_action *action,
-				   struct spread spread, uint8_t *out)
+static struct frame_announce announcement(struct engine *engine, struct frame *frame,
+					  struct spread spread)
 {
-	struct frame *frame = action->frame;
-	struct frame_announce announce = {.key = engine_region_key(engine, frame->payload->region),
-					  .offset = frame->payload->offset,
-					  .size = frame->payload->size,
-					  .digest = digest_now(engine, frame),
-					  .chunk = spread.chunk,
-					  .loan = spread.loan};
-	size_t whole = frame_entry_size(frame->meta_size, FRAME_ANNOUNCE_SIZE);
-	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
-	struct writer w = writer_of(out, HEADER_CELL_BYTES - FRAME_HEADER_SIZE);
+	const struct sealed_payload *sealed = &frame->sealed;
 
-	frame_announce_encode(&announce, bytes);
+	if (engine->trust) {
+		return (struct frame_announce){
+			.key = engine_region_key(engine, SEALED_REGIONS + sealed->extent.segment),
+			.offset = sealed->extent.offset,
+			.size = frame->payload->size,
+			.seal = sealed->seal};
+	}
+	return (struct frame_announce){.key = engine_region_key(engine, frame->payload->region),
+				       .offset = frame->payload->offset,
+				       .size = frame->payload->size,
+				       .digest = digest_now(engine, frame),
+				       .chunk = spread.chunk,
+				       .loan = spread.loan};
+}
+
+/* The only entry of its frame: entry header, meta, and where to read the payload from us. */
+static uint32_t write_announcement(struct frame *frame, const struct frame_announce *announce,
+				   uint8_t *out)
+{
+	uint8_t bytes[FRAME_ANNOUNCE_SIZE_MAX];
+	uint32_t size = (uint32_t)frame_announce_encode(announce, bytes);
+	size_t whole = frame_entry_size(frame->meta_size, size);
+	struct writer w = writer_of(out, HEAD_SIZE_MAX - FRAME_HEADER_SIZE);
+
 	writer_u16(&w, (uint16_t)frame->meta_size);
 	writer_u16(&w, 0);
-	writer_u32(&w, FRAME_ANNOUNCE_SIZE);
+	writer_u32(&w, size);
 	writer_bytes(&w, frame->meta, frame->meta_size);
-	writer_bytes(&w, bytes, sizeof(bytes));
+	writer_bytes(&w, bytes, size);
 	while (w.used < whole) {
 		writer_u8(&w, 0);
 	}
@@ -164,49 +192,67 @@ static uint32_t write_announcement(struct engine *engine, const struct totem_act
 	return (uint32_t)whole;
 }
 
-/* Writes the cell of this sending; returns the pieces to gather. */
-static int compose(struct engine *engine, uint32_t cell, const struct totem_action *action,
-		   struct spread spread, struct transport_seg *segs)
+/* What stands before the pieces of the frame, or all of an announcement; returns its size. */
+static uint32_t write_head(struct engine *engine, const struct totem_action *action,
+			   struct spread spread, uint8_t *out)
 {
-	const struct frame *frame = action->frame;
-	uint8_t *bytes = engine->cells + (size_t)cell * HEADER_CELL_BYTES;
+	struct frame *frame = action->frame;
 	struct frame_header header = frame->header;
-	uint32_t in_cell = FRAME_HEADER_SIZE;
-	int count = 1;
+	uint32_t size = FRAME_HEADER_SIZE;
 
 	header.info = action->info;
 	if (header.body == FRAME_ANNOUNCE) {
-		header.body_size =
-			write_announcement(engine, action, spread, bytes + FRAME_HEADER_SIZE);
-		in_cell += header.body_size;
-	} else {
-		count += frame_segs(frame, segs + 1);
+		struct frame_announce announce = announcement(engine, frame, spread);
+
+		header.body_size = write_announcement(frame, &announce, out + size);
+		size += header.body_size;
 	}
-	frame_header_encode(&header, bytes);
-	segs[0] =
-		(struct transport_seg){REGION_HEADERS, in_cell, (uint64_t)cell * HEADER_CELL_BYTES};
+	frame_header_encode(&header, out);
+	return size;
+}
+
+static int compose_sealed(struct engine *engine, struct sending *sending,
+			  const struct totem_action *action, struct transport_seg *segs)
+{
+	struct aead_piece pieces[FRAME_SEGS_MAX];
+	uint8_t head[HEAD_SIZE_MAX];
+	int count = 1;
+
+	pieces[0] = (struct aead_piece){head, write_head(engine, action, (struct spread){0}, head)};
+	if (sending->frame->header.body != FRAME_ANNOUNCE) {
+		count += frame_pieces(sending->frame, pieces + 1);
+	}
+	if (engine_seal_frame(engine, pieces, (size_t)count, &sending->sealed)) {
+		return 0;
+	}
+	segs[0] = sending->sealed;
+	return 1;
+}
+
+/* Returns how many pieces there are to gather; 0: it cannot be sent now. */
+static int compose(struct engine *engine, struct sending *sending,
+		   const struct totem_action *action, struct spread spread,
+		   struct transport_seg *segs)
+{
+	uint64_t at = (uint64_t)(sending - engine->sendings) * HEADER_CELL_BYTES;
+	int count = 1;
+
+	if (engine->trust) {
+		return compose_sealed(engine, sending, action, segs);
+	}
+	segs[0] = (struct transport_seg){
+		REGION_HEADERS, write_head(engine, action, spread, engine->cells + at), at};
+	if (sending->frame->header.body != FRAME_ANNOUNCE) {
+		count += frame_segs(sending->frame, segs + 1);
+	}
 	return count;
 }
 
-/* A payload that we use in a peer's memory nobody can READ from us: it needs a place here first. */
-static bool can_serve(struct engine *engine, struct frame *frame)
+/* To whom it goes: members that we have a link to. */
+static bool goes_to(const struct engine *engine, const struct totem_action *action, uint32_t i)
 {
-	struct body *copy;
-
-	if (!frame->payload || frame->payload->home != BODY_PEER) {
-		return true;
-	}
-	copy = engine_extent_new(engine, frame->payload->size);
-	if (!copy) {
-		extents_forget(engine->extents);
-		return false;
-	}
-	memcpy(copy->bytes, frame->payload->bytes, copy->size);
-	body_hold(copy, HOLD_STORE);
-	body_drop(copy, HOLD_BUILD);
-	body_drop(frame->payload, HOLD_STORE);
-	frame->payload = copy;
-	return true;
+	return (action->mask & (1ull << i)) &&
+	       (!engine->trust || nodeset_has(&engine->linked, action->members->id[i]));
 }
 
 /* What cannot be sent now is a gap at the receiver, and asked for again on the token. */
@@ -219,7 +265,7 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	struct spread spread;
 	int count;
 
-	if (cell == NO_SENDING || !can_serve(engine, frame)) {
+	if (cell == NO_SENDING || !engine_can_serve(engine, frame)) {
 		engine->stats.frames_unsent++;
 		return;
 	}
@@ -228,9 +274,9 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	engine->free_sending = sending->next_free;
 	engine->sending++;
 	sending->frame = frame;
-	count = compose(engine, cell, action, spread, segs);
-	for (uint32_t i = 0; i < action->members->count; i++) {
-		if (!(action->mask & (1ull << i))) {
+	count = compose(engine, sending, action, spread, segs);
+	for (uint32_t i = 0; i < action->members->count && count > 0; i++) {
+		if (!goes_to(engine, action, i)) {
 			continue;
 		}
 		if (engine->ops->send_frame(engine->transport, action->members->id[i], segs, count,
@@ -242,6 +288,7 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 			engine->stats.frames_unsent++;
 		}
 	}
+	engine->stats.frames_unsent += count == 0;
 	engine_lend_told(engine, spread.loan);
 	if (sending->pending == 0) {
 		free_sending(engine, sending);

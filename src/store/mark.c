@@ -43,6 +43,14 @@ int mark_open(int fd, uint64_t mark, int *out)
 	return 0;
 }
 
+void mark_take_off(int fd)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+	close(fd);
+}
+
 bool mark_there(int fd, uint64_t mark)
 {
 	struct flock lock = lock_of(F_WRLCK, mark);

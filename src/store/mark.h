@@ -14,6 +14,9 @@
 /* Opens the memory behind fd anew, for reading only, and marks that. 0 or what open(2), fcntl(2)
  * said. *out is the caller's. */
 int mark_open(int fd, uint64_t mark, int *out);
+/* Takes the mark off an opening and closes the descriptor, although others may have that opening
+ * still, and see the memory: they need it no more. */
+void mark_take_off(int fd);
 /* Whether an opening other than fd's own carries the mark. True also when it cannot be known. */
 bool mark_there(int fd, uint64_t mark);
 

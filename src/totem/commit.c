@@ -38,6 +38,7 @@ static void commit_begin(struct totem *t, enum totem_reason reason)
 	ring_open(t, t->next, t->commit.ring, &t->commit.members);
 	timer_stop(t, TIMER_JOIN);
 	timer_stop(t, TIMER_CONSENSUS);
+	timer_stop(t, TIMER_SILENCE);
 	recovery_reset(t);
 	entry_fill(t);
 	state_enter(t, TOTEM_COMMIT, reason);

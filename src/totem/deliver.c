@@ -17,9 +17,9 @@ static struct ring *route(const struct totem *t, struct ringid id)
 }
 
 /* The place that this frame is to take, or NULL: foreign, out of range, or there already. */
-static struct place *place_of(const struct totem *t, uint32_t from, const struct frame_info *info)
+static struct place *place_of(const struct totem *t, struct ring *ring, uint32_t from,
+			      const struct frame_info *info)
 {
-	struct ring *ring = route(t, info->ring);
 	struct place *place;
 
 	if (!ring || t->left || !nodeset_has(&ring->members, from) ||
@@ -62,7 +62,7 @@ void frame_received(struct totem *t, const struct totem_event *event)
 	const struct frame_info *info = &event->info;
 	struct ring *ring = route(t, info->ring);
 
-	const struct place *place = place_of(t, event->from, info);
+	const struct place *place = place_of(t, ring, event->from, info);
 
 	check(event->frame != NULL);
 	if (info->repeated && (!place || place->state != PLACE_PENDING)) {
@@ -89,7 +89,7 @@ void frame_pending(struct totem *t, const struct totem_event *event)
 {
 	const struct frame_info *info = &event->info;
 	struct ring *ring = route(t, info->ring);
-	struct place *place = place_of(t, event->from, info);
+	struct place *place = place_of(t, ring, event->from, info);
 
 	if (info->repeated) {
 		repeats_settled(t, 1);
@@ -113,7 +113,7 @@ void frame_pending(struct totem *t, const struct totem_event *event)
 void frame_lost(struct totem *t, const struct totem_event *event)
 {
 	struct ring *ring = route(t, event->info.ring);
-	struct place *place = place_of(t, event->from, &event->info);
+	struct place *place = place_of(t, ring, event->from, &event->info);
 
 	if (!place || place->state != PLACE_PENDING) {
 		return;
@@ -129,7 +129,7 @@ void frame_lost(struct totem *t, const struct totem_event *event)
 
 bool frame_wanted(const struct totem *t, uint32_t from, const struct frame_info *info)
 {
-	const struct place *place = place_of(t, from, info);
+	const struct place *place = place_of(t, route(t, info->ring), from, info);
 
 	if (!place || place->state != PLACE_EMPTY) {
 		return false;

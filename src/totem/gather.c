@@ -7,6 +7,15 @@
 /* Proposals that change faster than this are said together. */
 #define JOIN_GAP_MS 2
 
+/* Asked at least twice, and a little more than token_ms in all. */
+static uint64_t silence_ms(const struct totem *t)
+{
+	uint64_t eighth = t->config.token_ms / 8;
+	uint64_t twice = 2 * (uint64_t)t->config.join_ms;
+
+	return eighth > twice ? eighth : twice;
+}
+
 static void join_send(struct totem *t)
 {
 	struct control *control = message_new(t, CONTROL_JOIN);
@@ -87,6 +96,10 @@ void gather_enter(struct totem *t, enum totem_reason reason)
 	t->gather.settle_until_ms = 0;
 	state_enter(t, TOTEM_GATHER, reason);
 	gather_changed(t);
+	if (reason == TOTEM_REASON_TOKEN_LOST) {
+		t->gather.silent = nodeset_subtract(&t->gather.proc, &t->gather.fail);
+		timer_set(t, TIMER_SILENCE, silence_ms(t));
+	}
 }
 
 /* Who has been lost is known by who does not agree in time. If all agree and yet no commit token
@@ -101,6 +114,23 @@ void gather_timer_consensus(struct totem *t)
 	state_enter(t, TOTEM_GATHER, TOTEM_REASON_CONSENSUS_TIMEOUT);
 	nodeset_merge(&gather->fail, &silent);
 	gather_changed(t);
+}
+
+/* Somebody has made the token get lost. Who lives has lost it too and says so; who has said nothing has
+ * been silent for longer than token_ms now, which is what that time is for. Others may take consensus_ms to agree. */
+void gather_timer_silence(struct totem *t)
+{
+	struct gather *gather = &t->gather;
+	struct nodeset silent = nodeset_subtract(&gather->silent, &gather->heard);
+
+	check(t->state == TOTEM_GATHER);
+	nodeset_del(&silent, t->config.node);
+	silent = nodeset_subtract(&silent, &gather->fail);
+	if (silent.count > 0) {
+		state_enter(t, TOTEM_GATHER, TOTEM_REASON_CONSENSUS_TIMEOUT);
+		nodeset_merge(&gather->fail, &silent);
+		gather_changed(t);
+	}
 }
 
 void gather_timer_join(struct totem *t)

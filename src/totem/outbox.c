@@ -61,8 +61,9 @@ void act_bytes(struct totem *t, uint32_t to, const uint8_t *bytes, size_t size)
 void act_control(struct totem *t, uint32_t to, const struct control *control)
 {
 	uint8_t bytes[CONTROL_SIZE_MAX];
+	size_t size = wire_control_encode(control, bytes);
 
-	act_bytes(t, to, bytes, wire_control_encode(control, bytes));
+	act_bytes(t, to, bytes, size);
 }
 
 static void describe(const struct ring *ring, uint64_t seq, struct totem_action *action)

@@ -95,7 +95,7 @@ static void wake(struct totem *t, uint32_t node)
 
 	control->ring = t->ring->id;
 	act_control(t, node, control);
-	t->token.woke = true;
+	t->token.woke = node;
 }
 
 /* Whom to wake when there is something to send: where the token rests, or who has sent since our
@@ -105,7 +105,7 @@ static uint32_t sleeper(const struct totem *t)
 	const struct token_memory *memory = &t->token;
 	bool silent = memory->sent == 0 && memory->backlog == 0;
 
-	if (t->state != TOTEM_OPERATIONAL || memory->holding || memory->woke) {
+	if (t->state != TOTEM_OPERATIONAL || memory->holding || memory->woke != 0) {
 		return 0;
 	}
 	if (silent && memory->sender != 0) {
@@ -132,5 +132,5 @@ bool totem_resting(const struct totem *t)
 
 	return t->state == TOTEM_OPERATIONAL &&
 	       ((memory->holding && t->ring->members.count > 1) ||
-		(memory->resting && !memory->woke) || sleeper(t) != 0);
+		(memory->resting && memory->woke == 0) || sleeper(t) != 0);
 }

@@ -14,6 +14,8 @@
  *                   quickly.
  * CONSENSUS         gather: who has not agreed within consensus_ms of the last change is taken as
  *                   failed.
+ * SILENCE           gather after a lost token: who has not said a word since is taken as failed,
+ *                   after token_ms without the token and so much more.
  * MERGE             operational, representative: every merge_ms each linked node that is not a
  *                   member is told of our ring. Off without any.
  * RECOVER           recovery: what was asked of a holder and did not come is asked of another
@@ -68,6 +70,9 @@ static void expire(struct totem *t, enum timer timer)
 		return;
 	case TIMER_CONSENSUS:
 		gather_timer_consensus(t);
+		return;
+	case TIMER_SILENCE:
+		gather_timer_silence(t);
 		return;
 	case TIMER_MERGE:
 		merge_timer(t);

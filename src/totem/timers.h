@@ -15,10 +15,11 @@ enum timer {
 	TIMER_HOLD,
 	TIMER_JOIN,
 	TIMER_CONSENSUS,
+	TIMER_SILENCE,
 	TIMER_MERGE,
 	TIMER_RECOVER,
 };
-#define TIMERS	  7
+#define TIMERS	  8
 #define TIMER_OFF UINT64_MAX
 
 void timer_set(struct totem *t, enum timer timer, uint64_t after_ms);

@@ -88,10 +88,10 @@ static void keep(struct totem *t, const struct control_token *token)
 	}
 }
 
-static void forward(struct totem *t, const struct ring *ring, struct control *control)
+/* What we remember of a token that leaves. */
+static void remember(struct totem *t, struct control_token *token)
 {
 	struct token_memory *memory = &t->token;
-	struct control_token *token = &control->token;
 
 	check(token->aru <= token->seq && (token->aru_id == 0) == (token->aru == token->seq));
 	token->token_seq++;
@@ -103,9 +103,14 @@ static void forward(struct totem *t, const struct ring *ring, struct control *co
 	memory->seat = token->seat;
 	memory->sender = 0;
 	memory->wake = false;
-	memory->woke = false;
+	memory->woke = 0;
+}
+
+static void forward(struct totem *t, const struct ring *ring, struct control *control)
+{
+	remember(t, &control->token);
 	if (ring->members.count == 1) {
-		keep(t, token);
+		keep(t, &control->token);
 	} else {
 		token_sent(t, ring_after(ring), control);
 	}
@@ -401,8 +406,8 @@ static const char *token_fault(const struct totem *t, const struct ring *ring, u
 	const struct token_memory *memory = &t->token;
 	uint64_t masks = token->done | token->progress;
 
-	if (from != ring_before(ring) || memory->holding) {
-		return "token: not from the member before us, or a second one";
+	if ((from != ring_before(ring) && from != memory->woke) || memory->holding) {
+		return "token: not from the member before us or the one we called, or a second one";
 	}
 	if (token->seq < memory->visit_seq ||
 	    token->seq > ring->window.released + TOTEM_WINDOW_MAX) {
@@ -471,6 +476,32 @@ void token_start(struct totem *t)
 	visit(t, &first);
 }
 
+/* A resting token need not go round to who calls it: everybody has everything, so those that are
+ * passed over have nothing to say. What they promised for the last rotation holds for this one too. */
+static void hand_over(struct totem *t, uint32_t to)
+{
+	struct token_memory *memory = &t->token;
+	struct control *control = message_new(t, CONTROL_TOKEN);
+	struct control_token *token = &control->token;
+
+	*token = memory->held;
+	check(token->aru_id == 0 && ring_all_released(t->ring));
+	memory->holding = false;
+	timer_stop(t, TIMER_HOLD);
+	token->idle = false;
+	token->limit_next = token->limit < token->limit_next ? token->limit : token->limit_next;
+	remember(t, token);
+	token_sent(t, to, control);
+}
+
+static bool rests_here(const struct totem *t)
+{
+	const struct token_memory *memory = &t->token;
+
+	return memory->holding && !memory->staying && memory->resting && t->backlog.count == 0 &&
+	       t->ring->members.count > 1;
+}
+
 /* Somebody has something to send: no rest. */
 void wake_received(struct totem *t, uint32_t from, struct ringid ring)
 {
@@ -482,6 +513,10 @@ void wake_received(struct totem *t, uint32_t from, struct ringid ring)
 		return;
 	}
 	t->token.idle_visits = 0;
-	t->token.wake = true;
-	token_release(t);
+	if (rests_here(t)) {
+		hand_over(t, from);
+	} else {
+		t->token.wake = true;
+		token_release(t);
+	}
 }

@@ -64,7 +64,7 @@ struct token_memory {
 	uint64_t stay_delivered; /* all up to here were, when it was last allowed to go on */
 	bool resting;		 /* nothing will bring the token here soon */
 	bool wake;		 /* another member has something to send */
-	bool woke;		 /* we have said so since our visit */
+	uint32_t woke;		 /* the member to which we have said so since our visit; 0: none */
 	uint32_t seat;		 /* where it rests */
 	uint32_t sender;	 /* of the highest frame that came since our visit; 0: none did */
 	struct control_token held;
@@ -77,6 +77,7 @@ struct gather {
 	struct nodeset proc;
 	struct nodeset fail;
 	struct nodeset heard;	  /* who has spoken since we entered gather */
+	struct nodeset silent;	  /* whom the lost token was for; heard tells who speaks */
 	struct nodeset agreed;	  /* whose last join equals our own proposal */
 	uint64_t ring_seq;	  /* highest sequence heard of */
 	uint64_t settle_until_ms; /* no consensus before: more joins may be under way */
@@ -180,6 +181,7 @@ void gather_changed(struct totem *t);
 void gather_settle(struct totem *t);
 void gather_timer_join(struct totem *t);
 void gather_timer_consensus(struct totem *t);
+void gather_timer_silence(struct totem *t);
 void join_received(struct totem *t, uint32_t from, const struct control_join *join);
 
 /* commit.c */

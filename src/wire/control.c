@@ -347,7 +347,7 @@ static void put_return(struct writer *w, const struct control_return *returned)
 {
 	writer_u32(w, returned->count);
 	for (uint32_t i = 0; i < returned->count; i++) {
-		writer_u32(w, returned->loan[i]);
+		writer_u64(w, returned->loan[i]);
 	}
 }
 
@@ -358,7 +358,7 @@ static const char *get_return(struct cursor *c, struct control_return *returned)
 		return "return: impossible count";
 	}
 	for (uint32_t i = 0; i < returned->count; i++) {
-		returned->loan[i] = cursor_u32(c);
+		returned->loan[i] = cursor_u64(c);
 		if (returned->loan[i] == 0) {
 			return "return: a loan that cannot be";
 		}

@@ -127,7 +127,7 @@ struct control_ack {
  * engines say it to each other. */
 struct control_return {
 	uint32_t count;
-	uint32_t loan[CONTROL_RETURN_MAX];
+	uint64_t loan[CONTROL_RETURN_MAX];
 };
 
 /* The sender has the first `valid` bytes of the message announced under this number, and the

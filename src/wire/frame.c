@@ -2,6 +2,8 @@
 /* Frames to bytes and back. Decoding is total: any bytes give a header or a reason. */
 #include "wire/frame.h"
 
+#include <string.h>
+
 #include "base/cursor.h"
 #include "base/limits.h"
 
@@ -102,17 +104,42 @@ const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at,
 	return NULL;
 }
 
-void frame_announce_encode(const struct frame_announce *announce, uint8_t out[FRAME_ANNOUNCE_SIZE])
+size_t frame_announce_encode(const struct frame_announce *announce,
+			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX])
 {
-	struct writer w = writer_of(out, FRAME_ANNOUNCE_SIZE);
+	struct writer w = writer_of(out, FRAME_ANNOUNCE_SIZE_MAX);
 
 	writer_u64(&w, announce->key);
 	writer_u64(&w, announce->offset);
 	writer_u64(&w, announce->size);
 	writer_u32(&w, announce->digest);
-	writer_u32(&w, announce->loan);
 	writer_u32(&w, announce->chunk);
-	writer_u32(&w, 0);
+	writer_u64(&w, announce->loan);
+	if (announce->seal.generation != 0) {
+		writer_u64(&w, announce->seal.number);
+		writer_u32(&w, announce->seal.generation);
+		writer_u32(&w, 0);
+		writer_bytes(&w, announce->seal.tag, sizeof(announce->seal.tag));
+	}
+	return w.used;
+}
+
+/* NULL, or what is wrong. A sealed payload is read whole, from its sender, and copied. */
+static const char *decode_seal(struct cursor *c, struct frame_announce *out)
+{
+	const uint8_t *tag;
+
+	out->seal.number = cursor_u64(c);
+	out->seal.generation = cursor_u32(c);
+	if (cursor_u32(c) != 0) {
+		return "malformed seal";
+	}
+	tag = cursor_bytes(c, sizeof(out->seal.tag));
+	if (!cursor_ok(c) || out->seal.generation == 0 || out->digest || out->chunk || out->loan) {
+		return "malformed seal";
+	}
+	memcpy(out->seal.tag, tag, sizeof(out->seal.tag));
+	return NULL;
 }
 
 const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct frame_announce *out)
@@ -123,11 +150,10 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 	out->offset = cursor_u64(&c);
 	out->size = cursor_u64(&c);
 	out->digest = cursor_u32(&c);
-	out->loan = cursor_u32(&c);
 	out->chunk = cursor_u32(&c);
-	cursor_u32(&c);
-	if (!cursor_ok(&c)) {
-		return "shorter than an announcement";
+	out->loan = cursor_u64(&c);
+	if (size != FRAME_ANNOUNCE_SIZE && size != FRAME_ANNOUNCE_SIZE_MAX) {
+		return "not of an announcement's size";
 	}
 	if (out->size == 0 || out->size > MESSAGE_SIZE_MAX) {
 		return "announced size out of range";
@@ -138,5 +164,6 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 	if (out->chunk % FRAME_CHUNK_UNIT != 0 || out->chunk > READ_SIZE_MAX) {
 		return "announced chunk out of range";
 	}
-	return NULL;
+	out->seal = (struct frame_seal){0};
+	return size > FRAME_ANNOUNCE_SIZE ? decode_seal(&c, out) : NULL;
 }

@@ -24,6 +24,7 @@
 #define FRAME_HEADER_SIZE	40
 #define FRAME_ENTRY_HEADER_SIZE 8
 #define FRAME_ANNOUNCE_SIZE	40
+#define FRAME_ANNOUNCE_SIZE_MAX 72 /* with a seal */
 #define FRAME_META_MAX		1024
 #define FRAME_CHUNK_UNIT	4096u
 
@@ -55,18 +56,27 @@ struct frame_header {
 	uint32_t entries;
 };
 
+/* What a protected payload was sealed with; generation 0: it is not. */
+struct frame_seal {
+	uint32_t generation; /* of its sender's key */
+	uint64_t number;
+	uint8_t tag[16];
+};
+
 /* Where the payload of an announced message can be read: in a region of the frame's sender. */
 struct frame_announce {
 	uint64_t key;
 	uint64_t offset;
 	uint64_t size;
 	uint32_t digest; /* CRC32C of the payload, 0 = none given */
-	/* not 0: the receiver may use the payload where it is, and gives the loan back with
-	 * CONTROL_RETURN; grows with every announcement */
-	uint32_t loan;
 	/* 0: every receiver reads it here. Else receivers pass it on, in chunks of so many bytes: a
 	 * multiple of FRAME_CHUNK_UNIT, at most READ_SIZE_MAX */
 	uint32_t chunk;
+	/* not 0: the receiver may use the payload where it is, and gives the loan back with
+	 * CONTROL_RETURN; grows with every announcement */
+	uint64_t loan;
+	/* Sealed: digest, chunk and loan are 0. */
+	struct frame_seal seal;
 };
 
 /* One entry of a body; pointers into the frame. */
@@ -93,7 +103,9 @@ static inline size_t frame_entry_size(size_t meta_size, size_t payload_size)
 	return (FRAME_ENTRY_HEADER_SIZE + meta_size + payload_size + 7) & ~(size_t)7;
 }
 
-void frame_announce_encode(const struct frame_announce *announce, uint8_t out[FRAME_ANNOUNCE_SIZE]);
+/* Returns the size. */
+size_t frame_announce_encode(const struct frame_announce *announce,
+			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX]);
 const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct frame_announce *out);
 
 #endif

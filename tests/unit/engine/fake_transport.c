@@ -33,6 +33,7 @@ void fake_frame(uint32_t node, const void *bytes, uint32_t size)
 }
 
 int fake_segs_max = FRAME_SEGS_MAX;
+bool fake_maps_memory;
 
 static int fake_segs(const struct transport *t)
 {
@@ -79,6 +80,11 @@ static int fake_poll(struct transport *t, uint64_t now_ms, struct transport_even
 	return count;
 }
 
+static void fake_flush(struct transport *t)
+{
+	(void)t;
+}
+
 static void fake_stay_awake(struct transport *t, bool on)
 {
 	(void)t;
@@ -93,6 +99,7 @@ static int fake_region_add(struct transport *t, uint32_t id, const struct transp
 		fake.slab = *region;
 	}
 	fake.regions++;
+	fake.readable += region->remote_read ? 1 : 0;
 	*key = id;
 	return 0;
 }
@@ -138,9 +145,12 @@ static int fake_send_control(struct transport *t, uint32_t node, const void *byt
 {
 	(void)t;
 	(void)node;
-	(void)bytes;
+	if (size <= sizeof(fake.control)) {
+		memcpy(fake.control, bytes, size);
+		fake.control_size = size;
+	}
 	fake.controls++;
-	return size <= CONTROL_SIZE_MAX ? 0 : -EMSGSIZE;
+	return size <= CHANNEL_SIZE_MAX ? 0 : -EMSGSIZE;
 }
 
 static int fake_send_frame(struct transport *t, uint32_t node, const struct transport_seg *segs,
@@ -169,7 +179,7 @@ static int fake_read(struct transport *t, uint32_t node, uint64_t key, uint64_t 
 static bool fake_maps(const struct transport *t)
 {
 	(void)t;
-	return false;
+	return fake_maps_memory;
 }
 
 static int fake_map(struct transport *t, uint32_t node, uint64_t key, uint64_t mark,
@@ -213,6 +223,7 @@ const struct transport_ops transport_fake = {
 	.fd = fake_fd,
 	.next_deadline_ms = fake_deadline,
 	.poll = fake_poll,
+	.flush = fake_flush,
 	.stay_awake = fake_stay_awake,
 	.region_add = fake_region_add,
 	.region_remove = fake_region_remove,

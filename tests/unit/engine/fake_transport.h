@@ -18,11 +18,15 @@ struct fake_transport {
 	uint32_t fenced; /* last node fenced */
 	uint32_t fences;
 	uint32_t controls;
+	uint8_t control[CHANNEL_SIZE_MAX]; /* the last */
+	size_t control_size;
 	uint32_t regions;
+	uint32_t readable; /* regions ever added that peers may READ */
 };
 
 extern struct fake_transport fake;
-extern int fake_segs_max; /* outlives open */
+extern int fake_segs_max;     /* outlives open */
+extern bool fake_maps_memory; /* peers'; likewise */
 extern const struct transport_ops transport_fake;
 
 void fake_event(const struct transport_event *event);

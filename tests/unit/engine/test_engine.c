@@ -202,9 +202,19 @@ static void assert_all_given_back(void)
 	struct engine_stats stats;
 
 	engine_status(world.engine, &ring, &stats);
-	assert_int_equal(stats.slots_free, SLOTS - SLOTS / 4);
-	assert_int_equal(slab_slots_free(world.slab), SLOTS / 4);
+	assert_int_equal(stats.slots_free, SLOTS - ENGINE_OWN_SLOTS(SLOTS));
+	assert_int_equal(slab_slots_free(world.slab), ENGINE_OWN_SLOTS(SLOTS));
 	assert_int_equal(stats.extents_free_bytes, 1 << 20);
+}
+
+static void memory__peers_may_read_nothing_but_what_can_be_announced(void **state)
+{
+	(void)state;
+	assert_ptr_equal(fake.slab.base, slab_base(world.slab));
+	assert_false(fake.slab.remote_read);
+	assert_int_equal(fake.readable, 0);
+	join();
+	assert_int_equal(fake.readable, 1); /* the client's send memory */
 }
 
 static void messages__of_every_size_come_back_whole_and_in_order(void **state)
@@ -473,6 +483,7 @@ static void new__refuses_sizes_that_do_not_fit_together(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(memory__peers_may_read_nothing_but_what_can_be_announced),
 		TEST(messages__of_every_size_come_back_whole_and_in_order),
 		TEST(messages__more_pieces_than_a_frame_takes),
 		TEST(frame__has_the_pieces_that_the_transport_takes),

@@ -97,6 +97,25 @@ static void mark__of_one_does_not_end_with_that_of_another(void **state)
 	close(first);
 }
 
+/* As by a daemon whose client sleeps and keeps the memory mapped that it has no message in any more. */
+static void mark__can_be_taken_off_from_afar(void **state)
+{
+	void *base;
+	int passed_on;
+	int fd;
+
+	(void)state;
+	assert_int_equal(mark_open(memory, MARK, &fd), 0);
+	passed_on = dup(fd);
+	base = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, passed_on, 0);
+	assert_ptr_not_equal(base, MAP_FAILED);
+	mark_take_off(fd);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_false(mark_there(memory, MARK));
+	munmap(base, SIZE);
+	close(passed_on);
+}
+
 static void open__can_only_read(void **state)
 {
 	int fd;
@@ -121,6 +140,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(mark__of_one_does_not_end_with_that_of_another,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(mark__can_be_taken_off_from_afar, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(open__can_only_read, set_up, tear_down),
 	};
 

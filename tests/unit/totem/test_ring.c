@@ -326,6 +326,32 @@ static void totem_step__rests_soon_after_an_own_message(void **state)
 	cluster_free(&cluster);
 }
 
+/* Whoever calls a resting token gets it from where it rests, however far that is round the ring. */
+static void wake_received__hands_the_token_over(void **state)
+{
+	struct cluster *cluster = cluster_new_formed(7, 35);
+	uint64_t tokens;
+	uint32_t message;
+
+	(void)state;
+	for (uint32_t caller = 3; caller != 0; caller = (caller + 3) % 7) {
+		cluster_run_ms(cluster, 500);
+		assert_true(totem_resting(cluster_totem(cluster, caller)));
+		cluster_run_ms(cluster, 30);
+		tokens = cluster_control_count(cluster, CONTROL_TOKEN);
+		message = cluster_submit(cluster, caller, FRAME_AGREED, 0);
+		for (uint32_t i = 0; i < 100 && !cluster_delivered(cluster, caller, message); i++) {
+			cluster_run_us(cluster, 10);
+		}
+		assert_true(cluster_delivered(cluster, caller, message));
+		assert_int_equal(cluster_control_count(cluster, CONTROL_TOKEN), tokens + 1);
+		assert_true(cluster_run_until(cluster, cluster_settled, 1000));
+		assert_int_equal(cluster_status(cluster, caller).configurations, 1);
+		assert_int_equal(cluster_status(cluster, caller).rejected, 0);
+	}
+	cluster_free(&cluster);
+}
+
 /* A token that waits for somebody's pull is here for a frame that comes meanwhile, and says so. */
 static void totem_resting__knows_a_token_that_is_held(void **state)
 {
@@ -524,6 +550,7 @@ int main(void)
 		cmocka_unit_test(totem_step__slow_pull_with_progress_is_not_failed),
 		cmocka_unit_test(totem_step__idle_ring_rests_and_wakes),
 		cmocka_unit_test(totem_step__token_stays_with_the_only_sender),
+		cmocka_unit_test(wake_received__hands_the_token_over),
 		cmocka_unit_test(totem_step__rests_soon_after_an_own_message),
 		cmocka_unit_test(totem_resting__knows_a_token_that_is_held),
 		cmocka_unit_test(totem_step__lost_wake_costs_a_hold_only),

@@ -125,40 +125,70 @@ static void entries__huge_sizes_do_not_wrap(void **state)
 static void announce__round_trips_and_is_bounded(void **state)
 {
 	struct frame_announce in = {
-		.key = 1, .offset = 4096, .size = 70000, .digest = 9, .loan = 7};
+		.key = 1, .offset = 4096, .size = 70000, .digest = 9, .loan = UINT64_MAX - 7};
 	struct frame_announce out;
-	uint8_t bytes[FRAME_ANNOUNCE_SIZE];
+	uint8_t bytes[FRAME_ANNOUNCE_SIZE_MAX];
 
 	(void)state;
 	frame_announce_encode(&in, bytes);
-	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out));
 	assert_true(out.key == 1 && out.offset == 4096 && out.size == 70000 && out.digest == 9 &&
-		    out.loan == 7);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes) - 1, &out),
-			    "shorter than an announcement");
+		    out.loan == UINT64_MAX - 7);
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE - 1, &out),
+			    "not of an announcement's size");
 	in.size = MESSAGE_SIZE_MAX + 1ull;
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out),
 			    "announced size out of range");
 	in.size = 0;
 	frame_announce_encode(&in, bytes);
-	assert_non_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_non_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out));
 	in = (struct frame_announce){.offset = UINT64_MAX, .size = 1};
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out),
 			    "announced range wraps");
 	in = (struct frame_announce){.size = 1, .chunk = READ_SIZE_MAX};
 	frame_announce_encode(&in, bytes);
-	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out));
 	assert_int_equal(out.chunk, READ_SIZE_MAX);
 	in.chunk = READ_SIZE_MAX + FRAME_CHUNK_UNIT;
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out),
 			    "announced chunk out of range");
 	in.chunk = FRAME_CHUNK_UNIT + 1;
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out),
 			    "announced chunk out of range");
+}
+
+static void announce__with_a_seal(void **state)
+{
+	struct frame_announce in = {.key = 1,
+				    .offset = 4096,
+				    .size = 70000,
+				    .seal = {.generation = 7, .number = 1ull << 40, .tag = {1, 2}}};
+	struct frame_announce out;
+	uint8_t bytes[FRAME_ANNOUNCE_SIZE_MAX];
+
+	(void)state;
+	assert_int_equal(frame_announce_encode(&in, bytes), FRAME_ANNOUNCE_SIZE_MAX);
+	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_int_equal(out.seal.generation, 7);
+	assert_int_equal(out.seal.number, 1ull << 40);
+	assert_memory_equal(out.seal.tag, in.seal.tag, sizeof(in.seal.tag));
+	assert_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out));
+	assert_int_equal(out.seal.generation, 0);
+	in.loan = 1;
+	frame_announce_encode(&in, bytes);
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
+	in.loan = 0;
+	in.digest = 1;
+	frame_announce_encode(&in, bytes);
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
+	in.digest = 0;
+	frame_announce_encode(&in, bytes);
+	bytes[52] = 1;
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
 }
 
 int main(void)
@@ -170,6 +200,7 @@ int main(void)
 		cmocka_unit_test(entries__are_stepped_through_and_bounded),
 		cmocka_unit_test(entries__huge_sizes_do_not_wrap),
 		cmocka_unit_test(announce__round_trips_and_is_bounded),
+		cmocka_unit_test(announce__with_a_seal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Frames and payloads, sealed before they are sent and opened where they arrived. Sealing copies: once per
+ * frame, whatever the number of peers, so what is sent can no longer be changed by the program that it came
+ * from. A sealed frame is followed by its tag, number and generation; a payload's stand in its announcement. */
+#include "engine/trust.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/check.h"
+#include "base/cursor.h"
+#include "base/limits.h"
+
+#define NO_CELL	       UINT32_MAX
+#define WITH_SIZE      12
+#define PAYLOAD_DOMAIN 1u
+#define BLOCK	       16u
+
+/* Memory that sealed things are sent from and READ from; nobody's programs see it. */
+struct sealing {
+	struct sealed frames; /* cells of a slot's size */
+	uint32_t cells;
+	uint32_t free_cell;
+	uint32_t *next_cell;
+	struct extents *payloads;
+};
+
+/* --- Memory --------------------------------------------------------------------------------------- */
+
+static int frames_new(struct engine *engine, struct sealing *sealing)
+{
+	const struct slab_config *slab = &engine->config.slab;
+	struct sealed_want want = {.name = "coronet-sealed",
+				   .huge_pages = slab->huge_pages,
+				   .numa_node = slab->numa_node,
+				   .prefault = slab->prefault};
+	struct transport_region region = {.use = "sealed frames"};
+	uint64_t key;
+	int err;
+
+	sealing->cells = ENGINE_OWN_SLOTS(slab->slot_count);
+	want.size = (size_t)sealing->cells * slab->slot_size_bytes;
+	sealing->next_cell = calloc(sealing->cells, sizeof(*sealing->next_cell));
+	err = sealing->next_cell ? sealed_new(&want, &sealing->frames) : -ENOMEM;
+	if (err) {
+		return err;
+	}
+	for (uint32_t i = 0; i < sealing->cells; i++) {
+		sealing->next_cell[i] = i + 1 < sealing->cells ? i + 1 : NO_CELL;
+	}
+	region.base = sealing->frames.base;
+	region.size_bytes = sealing->frames.size;
+	region.fd = sealing->frames.fd;
+	return engine->ops->region_add(engine->transport, REGION_HEADERS, &region, &key);
+}
+
+static int payloads_add(void *ctx, uint32_t segment, const struct sealed *memory)
+{
+	return engine_segment_add(ctx, SEALED_REGIONS + segment, memory,
+				  &(struct transport_region){.remote_read = true,
+							     .use = "sealed messages"});
+}
+
+static void payloads_remove(void *ctx, uint32_t segment)
+{
+	engine_segment_remove(ctx, SEALED_REGIONS + segment);
+}
+
+int engine_seal_init(struct engine *engine)
+{
+	struct extents_host host = {.ctx = engine, .add = payloads_add, .remove = payloads_remove};
+	struct sealing *sealing = calloc(1, sizeof(*sealing));
+	int err;
+
+	if (!sealing) {
+		return -ENOMEM;
+	}
+	engine->sealing = sealing;
+	err = frames_new(engine, sealing);
+	return err ? err : extents_new(&engine->config.slab, &host, &sealing->payloads);
+}
+
+void engine_seal_fini(struct engine *engine)
+{
+	struct sealing *sealing = engine->sealing;
+
+	if (!sealing) {
+		return;
+	}
+	extents_free(&sealing->payloads);
+	sealed_free(&sealing->frames);
+	free(sealing->next_cell);
+	free(sealing);
+	engine->sealing = NULL;
+}
+
+uint64_t engine_seal_memory(const struct engine *engine)
+{
+	struct extents_stats stats;
+
+	if (!engine->sealing) {
+		return 0;
+	}
+	extents_stats(engine->sealing->payloads, &stats);
+	return engine->sealing->frames.size + stats.segment_bytes;
+}
+
+void engine_seal_turn(struct engine *engine)
+{
+	if (engine->sealing) {
+		extents_turn(engine->sealing->payloads, engine->now_ms);
+	}
+}
+
+uint64_t engine_seal_deadline_ms(const struct engine *engine)
+{
+	return engine->sealing ? extents_next_deadline_ms(engine->sealing->payloads) : UINT64_MAX;
+}
+
+/* --- Sealing -------------------------------------------------------------------------------------- */
+
+static struct aead_piece write_with(uint8_t out[WITH_SIZE], uint32_t sender, uint32_t generation,
+				    uint64_t size)
+{
+	struct writer w = writer_of(out, WITH_SIZE);
+
+	writer_u32(&w, sender);
+	writer_u32(&w, generation);
+	writer_u32(&w, (uint32_t)size);
+	return (struct aead_piece){out, WITH_SIZE};
+}
+
+/* What both have: a number of its own, and its blocks counted. */
+static int seal(struct engine *engine, uint32_t domain, const struct aead_piece *pieces,
+		size_t count, uint8_t *out, struct frame_seal *seal)
+{
+	struct frame_key *key = &engine->trust->out;
+	struct aead_nonce nonce = {.number = ++key->number, .domain = domain};
+	uint8_t with[WITH_SIZE];
+	uint64_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size += pieces[i].size;
+	}
+	key->blocks += size / BLOCK + 2;
+	seal->generation = key->generation;
+	seal->number = nonce.number;
+	return aead_seal(key->aead, nonce,
+			 write_with(with, engine->config.totem.node, key->generation, size), pieces,
+			 count, out, seal->tag);
+}
+
+static void write_trailer(const struct frame_seal *seal, uint8_t *out)
+{
+	struct writer w = writer_of(out, SEAL_SIZE);
+
+	writer_bytes(&w, seal->tag, sizeof(seal->tag));
+	writer_u64(&w, seal->number);
+	writer_u32(&w, seal->generation);
+	writer_u32(&w, 0);
+	check(writer_ok(&w) && w.used == SEAL_SIZE);
+}
+
+int engine_seal_frame(struct engine *engine, const struct aead_piece *pieces, size_t count,
+		      struct transport_seg *out)
+{
+	struct sealing *sealing = engine->sealing;
+	uint32_t cell = sealing->free_cell;
+	uint32_t cell_size = engine->config.slab.slot_size_bytes;
+	struct frame_seal trailer;
+	uint64_t size = 0;
+	uint8_t *at;
+
+	if (cell == NO_CELL) {
+		return -ENOSPC;
+	}
+	for (size_t i = 0; i < count; i++) {
+		size += pieces[i].size;
+	}
+	check(size + SEAL_SIZE <= cell_size);
+	at = (uint8_t *)sealing->frames.base + (size_t)cell * cell_size;
+	if (seal(engine, 0, pieces, count, at, &trailer)) {
+		return -EIO;
+	}
+	write_trailer(&trailer, at + size);
+	sealing->free_cell = sealing->next_cell[cell];
+	*out = (struct transport_seg){REGION_HEADERS, (uint32_t)(size + SEAL_SIZE),
+				      (uint64_t)cell * cell_size};
+	return 0;
+}
+
+void engine_seal_frame_free(struct engine *engine, const struct transport_seg *seg)
+{
+	struct sealing *sealing = engine->sealing;
+	uint32_t cell = (uint32_t)(seg->offset / engine->config.slab.slot_size_bytes);
+
+	sealing->next_cell[cell] = sealing->free_cell;
+	sealing->free_cell = cell;
+}
+
+/* What waits to be sent leaves room for what a dead node sent and others lack: the ring may need that
+ * to go on. */
+static bool leaves_room(const struct sealing *sealing, uint64_t size)
+{
+	struct extents_stats stats;
+
+	extents_stats(sealing->payloads, &stats);
+	return stats.used_bytes == 0 ||
+	       stats.used_bytes + size <= extents_ordinary_max(stats.limit_bytes);
+}
+
+bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
+{
+	struct sealing *sealing = engine->sealing;
+	struct aead_piece piece = {frame->payload->bytes, frame->payload->size};
+	struct sealed_payload *sealed = &frame->sealed;
+
+	if (!sealed->there) {
+		if ((!spare && !leaves_room(sealing, piece.size)) ||
+		    extents_take(sealing->payloads, piece.size, engine->now_ms, &sealed->extent)) {
+			return false;
+		}
+		sealed->there = true;
+	} else if (sealed->seal.generation == engine->trust->out.generation) {
+		return true;
+	}
+	if (seal(engine, PAYLOAD_DOMAIN, &piece, 1, sealed->extent.bytes, &sealed->seal)) {
+		engine_seal_payload_free(engine, frame);
+		return false;
+	}
+	engine->stats.sealed_bytes += piece.size;
+	return true;
+}
+
+void engine_seal_payload_free(struct engine *engine, struct frame *frame)
+{
+	if (frame->sealed.there && engine->sealing) {
+		extents_put(engine->sealing->payloads, frame->sealed.extent.segment,
+			    frame->sealed.extent.offset, engine->now_ms);
+	}
+	frame->sealed.there = false;
+}
+
+void engine_seal_forget(struct engine *engine)
+{
+	if (engine->sealing) {
+		extents_forget(engine->sealing->payloads);
+	}
+}
+
+/* --- Opening -------------------------------------------------------------------------------------- */
+
+static struct frame_key *key_of(struct engine *engine, uint32_t node, uint32_t generation)
+{
+	struct acquaintance *peer = trust_peer(engine->trust, node);
+
+	for (int i = 0; peer && peer->trusted && i < FRAME_GENERATIONS; i++) {
+		if (generation != 0 && peer->frames[i].generation == generation) {
+			return &peer->frames[i];
+		}
+	}
+	return NULL;
+}
+
+static int open_in_place(struct frame_key *key, uint32_t node, uint32_t domain,
+			 const struct frame_seal *seal, uint8_t *bytes, uint64_t size)
+{
+	uint8_t with[WITH_SIZE];
+
+	return aead_open(key->aead, (struct aead_nonce){seal->number, domain},
+			 write_with(with, node, seal->generation, size), bytes, size, seal->tag);
+}
+
+static uint32_t read_trailer(const uint8_t *bytes, struct frame_seal *out)
+{
+	struct cursor c = cursor_of(bytes, SEAL_SIZE);
+
+	memcpy(out->tag, cursor_bytes(&c, sizeof(out->tag)), sizeof(out->tag));
+	out->number = cursor_u64(&c);
+	out->generation = cursor_u32(&c);
+	return cursor_u32(&c);
+}
+
+int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint32_t size)
+{
+	struct engine_trust_stats *stats = &engine->trust->stats;
+	uint32_t inside = size - SEAL_SIZE;
+	struct frame_seal seal;
+	struct frame_key *key;
+
+	if (size < SEAL_SIZE || read_trailer(bytes + inside, &seal) != 0) {
+		return -EBADMSG;
+	}
+	key = key_of(engine, node, seal.generation);
+	if (!key) {
+		stats->early++;
+		return -EAGAIN;
+	}
+	if (!replay_fresh(&key->replay, seal.number)) {
+		stats->replayed++;
+		return -EAGAIN;
+	}
+	if (open_in_place(key, node, 0, &seal, bytes, inside)) {
+		stats->forged++;
+		return -EBADMSG;
+	}
+	replay_take(&key->replay, seal.number);
+	return (int)inside;
+}
+
+bool engine_open_payload(struct engine *engine, uint32_t node, const struct frame_seal *seal,
+			 const struct body *body)
+{
+	struct frame_key *key = key_of(engine, node, seal->generation);
+
+	return key && open_in_place(key, node, PAYLOAD_DOMAIN, seal, body->bytes, body->size) == 0;
+}
