@@ -47,6 +47,8 @@ const char *transport_event_name(enum transport_event_kind kind)
 		return "FAILED";
 	case TRANSPORT_READ_DONE:
 		return "READ_DONE";
+	case TRANSPORT_LOST:
+		return "LOST";
 	}
 	return "unknown";
 }

@@ -4,7 +4,7 @@
  *
  * A transport keeps one link to every configured peer. A link has two channels that share no queue
  * and no order:
- *   control  small messages, copied, at most CONTROL_SIZE_MAX bytes: token, membership
+ *   control  small messages, copied, at most CHANNEL_SIZE_MAX bytes: token, membership
  *   bulk     frames gathered from registered regions into the receiver's slots, and READs of a
  *            peer's region
  * Each channel delivers in order, exactly once, while it lives. When a channel breaks, the outcome
@@ -44,6 +44,7 @@ struct transport_region {
 	size_t size_bytes; /* a multiple of the page size */
 	int fd;		   /* memfd behind it, sealed against shrinking */
 	bool remote_read;  /* peers may READ it */
+	bool local;	   /* nothing is sent from it: peers need not know of it */
 	const char *use; /* what it is for, in the log; NULL: send memory. Borrowed for the call */
 };
 
@@ -96,8 +97,11 @@ enum transport_event_kind {
 	TRANSPORT_FAILED,    /* cookie: the frame is no longer lent, the peer may lack it */
 	/* cookie, status: 0 or negative errno; the destination is no longer lent */
 	TRANSPORT_READ_DONE,
+	/* the adapter is gone, once: all links end, and there will be none until another transport is
+	 * opened; node is 0 */
+	TRANSPORT_LOST,
 };
-#define TRANSPORT_EVENT_KINDS 9
+#define TRANSPORT_EVENT_KINDS 10
 
 struct transport_event {
 	enum transport_event_kind kind;
@@ -151,6 +155,10 @@ struct transport_ops {
 	 * the reason. */
 	int (*poll)(struct transport *t, uint64_t now_ms, struct transport_event *events, int max);
 
+	/* Wakes peers that sleep and were sent something since the last flush or poll. To be called
+	 * after the last send before the owner waits for the descriptor. */
+	void (*flush)(struct transport *t);
+
 	/* While it is on, the owner polls without pause: polls ask nobody to wake it, leave the
 	 * descriptor as it is, and look at what only the system tells (connections) once a
 	 * millisecond. After it is turned off, the owner polls at least once more before it trusts
@@ -177,7 +185,7 @@ struct transport_ops {
 	 * redialling, and a new PEER_UP may follow. No PEER_DOWN is reported. */
 	void (*peer_fence)(struct transport *t, uint32_t node);
 
-	/* Copies size_bytes (1..CONTROL_SIZE_MAX, else -EMSGSIZE). -ENOTCONN: link down or no such
+	/* Copies size_bytes (1..CHANNEL_SIZE_MAX, else -EMSGSIZE). -ENOTCONN: link down or no such
 	 * peer; -ENOBUFS: the peer does not keep up (the message is dropped, callers have timers).
 	 */
 	int (*send_control)(struct transport *t, uint32_t node, const void *bytes,

@@ -23,11 +23,11 @@ static void control_insist(struct pair *pair, const void *bytes, size_t size_byt
 static void send_control__of_every_size_arrives_intact(void **state)
 {
 	struct pair *pair = *state;
-	uint8_t bytes[CONTROL_SIZE_MAX];
+	uint8_t bytes[CHANNEL_SIZE_MAX];
 	uint32_t step = rig->load_frames < 5000 ? 61 : 1;
 	uint32_t sent = 0;
 
-	for (uint32_t size = 1; size <= CONTROL_SIZE_MAX; size += step, sent++) {
+	for (uint32_t size = 1; size <= CHANNEL_SIZE_MAX; size += step, sent++) {
 		pattern_fill(bytes, size, size);
 		control_insist(pair, bytes, size);
 		/* Copied: the caller's bytes may change at once. */
@@ -45,12 +45,12 @@ static void send_control__of_every_size_arrives_intact(void **state)
 static void send_control__refuses_impossible_sizes(void **state)
 {
 	struct pair *pair = *state;
-	uint8_t bytes[CONTROL_SIZE_MAX + 1] = {0};
+	uint8_t bytes[CHANNEL_SIZE_MAX + 1] = {0};
 
 	assert_int_equal(end_control(&pair->a, 2, bytes, 0), -EMSGSIZE);
-	assert_int_equal(end_control(&pair->a, 2, bytes, CONTROL_SIZE_MAX + 1), -EMSGSIZE);
+	assert_int_equal(end_control(&pair->a, 2, bytes, CHANNEL_SIZE_MAX + 1), -EMSGSIZE);
 	assert_int_equal(end_control(&pair->a, 2, bytes, SIZE_MAX), -EMSGSIZE);
-	assert_int_equal(end_control(&pair->a, 2, bytes, CONTROL_SIZE_MAX), 0);
+	assert_int_equal(end_control(&pair->a, 2, bytes, CHANNEL_SIZE_MAX), 0);
 	run_until(pair->b.controls.count == 1, &pair->a, &pair->b);
 	run_for(20, &pair->a, &pair->b);
 	assert_int_equal(pair->b.controls.count, 1);

@@ -284,7 +284,7 @@ static void take_link_event(struct end_link *link, const struct transport_event 
 static void take_control(struct end *end, const struct transport_event *event)
 {
 	end_check(end->links[event->node].is_up);
-	end_check(event->size_bytes >= 1 && event->size_bytes <= CONTROL_SIZE_MAX);
+	end_check(event->size_bytes >= 1 && event->size_bytes <= CHANNEL_SIZE_MAX);
 	if (end->on_control) {
 		end->on_control(end, event->node, event->data, event->size_bytes);
 	} else {
@@ -355,6 +355,9 @@ static void take_event(struct end *end, const struct transport_event *event)
 	case TRANSPORT_READ_DONE:
 		take_returned(end, event);
 		return;
+	case TRANSPORT_LOST:
+		end_fail("the transport is lost");
+		return;
 	}
 	end_fail("an event of no known kind");
 }
@@ -384,6 +387,7 @@ static void wait_real(struct end *const ends[], int count, uint64_t until_ms)
 
 	end_check(count <= 16);
 	for (int i = 0; i < count; i++) {
+		rig->ops->flush(ends[i]->t);
 		fds[i] = (struct pollfd){.fd = rig->ops->fd(ends[i]->t), .events = POLLIN};
 		due_ms[i] = rig->ops->next_deadline_ms(ends[i]->t);
 		wake_ms = due_ms[i] < wake_ms ? due_ms[i] : wake_ms;

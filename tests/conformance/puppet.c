@@ -202,6 +202,7 @@ int puppet_main(int argc, char **argv)
 	for (bool go = true; go;) {
 		int wait_ms = time_left(&end);
 
+		rig->ops->flush(end.t);
 		poll(fds, 2, wait_ms);
 		if (fds[0].revents) {
 			go = puppet_obey(&end, &traffic, &broke);

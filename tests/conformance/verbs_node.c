@@ -421,6 +421,9 @@ static void handle(const struct transport_event *event)
 	case TRANSPORT_READ_DONE:
 		check_read(peer, event);
 		break;
+	case TRANSPORT_LOST:
+		complain("the adapter is lost", peer, 0, 0);
+		break;
 	}
 }
 
@@ -480,6 +483,7 @@ static void wait_for_news(uint64_t now_ms)
 	} else if (deadline_ms - now_ms < wait_ms) {
 		wait_ms = deadline_ms - now_ms;
 	}
+	ops->flush(transport);
 	(void)poll(&p, 1, (int)wait_ms);
 }
 

@@ -4,6 +4,7 @@
 #include "shm/shm.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -65,14 +66,24 @@ static void transport_close(struct transport **transport)
 	*transport = NULL;
 }
 
+#define TAKEN_WAIT_MS 200
+
 static void name_taken(const struct transport *t)
 {
 	uid_t uid = 0;
 	pid_t pid = shm_sock_holder(t->uid, t->cluster, t->config.node, &uid);
+	struct shm_msg hello = shm_link_hello(t, SHM_HELLO, SHM_PROBE, t->config.node);
+	struct pollfd answer = {.events = POLLIN};
 
 	shm_log(&t->config, LOG_ERR,
 		"shm: process %d of user %u is node %u of cluster \"%s\" already", (int)pid,
 		(unsigned)uid, t->config.node, t->cluster);
+	/* It says so too, unless we hang up before it looks. */
+	if (shm_sock_dial(t->uid, t->cluster, t->config.node, &answer.fd) == 0) {
+		shm_sock_send(answer.fd, &hello, NULL, 0);
+		poll(&answer, 1, TAKEN_WAIT_MS);
+		close(answer.fd);
+	}
 }
 
 static int descriptors_open(struct transport *t)
@@ -356,6 +367,7 @@ const struct transport_ops transport_shm = {
 	.fd = transport_fd,
 	.next_deadline_ms = shm_next_deadline_ms,
 	.poll = shm_poll,
+	.flush = shm_bell_flush,
 	.stay_awake = shm_stay_awake,
 	.region_add = shm_region_add,
 	.region_remove = shm_region_remove,

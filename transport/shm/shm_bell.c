@@ -42,7 +42,13 @@ void shm_bell_wake(struct transport *t)
 	}
 }
 
-void shm_bell_ring_peer(struct shm_peer *peer)
+void shm_bell_owe(struct shm_peer *peer)
+{
+	peer->bell_owed = true;
+	peer->transport->bells_owed = true;
+}
+
+static void ring_peer(struct shm_peer *peer)
 {
 	static const struct shm_msg wake = {.kind = SHM_WAKE};
 	const struct shm_board *board = shm_board_of(&peer->board);
@@ -52,5 +58,23 @@ void shm_bell_ring_peer(struct shm_peer *peer)
 		/* A full queue wakes it as well; other errors show when the socket is read. */
 		peer->rang_at = sleep;
 		shm_sock_send(peer->control.fd, &wake, NULL, 0);
+	}
+}
+
+void shm_bell_flush(struct transport *t)
+{
+	if (!t->bells_owed) {
+		return;
+	}
+	t->bells_owed = false;
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		struct shm_peer *peer = t->peers[i];
+
+		if (peer && peer->bell_owed) {
+			peer->bell_owed = false;
+			if (peer->state == SHM_UP) {
+				ring_peer(peer);
+			}
+		}
 	}
 }

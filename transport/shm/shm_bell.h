@@ -13,8 +13,9 @@ void shm_bell_ring(struct transport *t);
  * after it: what a peer did before it could see us asleep would else be missed. */
 void shm_bell_sleep(struct transport *t);
 void shm_bell_wake(struct transport *t);
-/* After something was published: wakes the peer if it sleeps and has not been rung since it fell
- * asleep. */
-void shm_bell_ring_peer(struct shm_peer *peer);
+/* After something was published: the peer is to be woken by the next flush. */
+void shm_bell_owe(struct shm_peer *peer);
+/* Wakes each peer that is owed it, if it sleeps and has not been rung since it fell asleep. */
+void shm_bell_flush(struct transport *t);
 
 #endif

@@ -20,6 +20,9 @@ struct incoming {
 	} pieces[FRAME_SEGS_MAX];
 };
 
+/* A frame that the peer has taken is reported so late at most. */
+#define SENT_LATE_MS 10
+
 static struct shm_frame *frame_at(const struct shm_peer *peer, uint64_t number)
 {
 	return &peer->frames[number % peer->transport->config.bulk_depth];
@@ -110,6 +113,9 @@ void shm_frames_pump(struct shm_peer *peer)
 			return;
 		}
 	}
+	if (channel->produced == channel->acked) {
+		peer->sent_look_ms = peer->transport->now_ms + SENT_LATE_MS;
+	}
 	for (; peer->posted != peer->queued; peer->posted++, channel->produced++) {
 		const struct shm_frame *frame = frame_at(peer, peer->posted);
 		struct shm_bulk_entry *entry =
@@ -119,7 +125,7 @@ void shm_frames_pump(struct shm_peer *peer)
 		atomic_store_explicit(&entry->count, frame->count, memory_order_relaxed);
 	}
 	shm_channel_publish(channel);
-	shm_bell_ring_peer(peer);
+	shm_bell_owe(peer);
 }
 
 void shm_frames_rewind(struct shm_peer *peer)
@@ -155,6 +161,9 @@ void shm_frames_sent(struct shm_peer *peer, struct shm_batch *batch)
 	if (taken > channel->produced - channel->acked) {
 		peer->broken = "took more frames than there were";
 		return;
+	}
+	if (taken > 0) {
+		peer->sent_look_ms = peer->transport->now_ms + SENT_LATE_MS;
 	}
 	for (; taken > 0 && !shm_batch_full(batch); taken--) {
 		const struct shm_frame *frame = frame_at(peer, peer->done);
@@ -208,11 +217,15 @@ static int incoming_describe(struct shm_peer *peer, struct incoming *in)
 static bool incoming_find(struct shm_peer *peer, struct incoming *in)
 {
 	int result = incoming_describe(peer, in);
+	bool all = true;
 
 	if (result == -EAGAIN) {
 		/* It was announced before the frame was shown: it is in the socket, or nowhere. */
-		shm_link_listen(peer);
+		all = shm_link_listen(peer);
 		result = peer->broken ? -EPROTO : incoming_describe(peer, in);
+	}
+	if (result == -EAGAIN && !all) {
+		return false;
 	}
 	if (result && !peer->broken) {
 		peer->broken = result == -EAGAIN ? "sent a frame from a region it has not announced"
@@ -289,7 +302,9 @@ void shm_frames_take(struct shm_peer *peer, struct shm_batch *batch)
 	}
 	if (channel->taken != before) {
 		shm_channel_consume(channel);
-		shm_bell_ring_peer(peer);
+		if (channel->taken >= shm_channel_wake_at(channel)) {
+			shm_bell_owe(peer);
+		}
 	}
 }
 
@@ -303,6 +318,25 @@ bool shm_bulk_waiting(const struct shm_peer *peer)
 	return shm_channel_taken(channel) > 0 ||
 	       (peer->transport->slot_count > 0 && shm_channel_ready(channel) > 0 &&
 		!shm_channel_closed(channel));
+}
+
+/* Which frames the peer has taken is no reason to wake: something else soon will. Only who will
+ * soon be out of frames is in a hurry. */
+void shm_frames_rest(struct shm_peer *peer)
+{
+	struct shm_channel *channel = &peer->bulk;
+	uint64_t out = channel->produced - channel->acked;
+	bool many = out > peer->transport->config.bulk_depth / 2;
+
+	if (bulk_usable(peer)) {
+		shm_channel_wake_when(channel, many ? channel->acked + out / 2 : UINT64_MAX);
+	}
+}
+
+uint64_t shm_frames_deadline_ms(const struct shm_peer *peer)
+{
+	return bulk_usable(peer) && peer->bulk.produced != peer->bulk.acked ? peer->sent_look_ms
+									    : SHM_NEVER;
 }
 
 bool shm_frames_waiting(const struct shm_peer *peer)

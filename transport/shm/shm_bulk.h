@@ -22,6 +22,10 @@ void shm_frames_take(struct shm_peer *peer, struct shm_batch *batch);
 
 /* Whether the three would find something now. */
 bool shm_frames_waiting(const struct shm_peer *peer);
+
+/* Before falling asleep: says when the peer is to wake us because of frames that it has taken. */
+void shm_frames_rest(struct shm_peer *peer);
+uint64_t shm_frames_deadline_ms(const struct shm_peer *peer);
 /* Whether the peer's ring holds frames that we have room for, or has acknowledged some. */
 bool shm_bulk_waiting(const struct shm_peer *peer);
 

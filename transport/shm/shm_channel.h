@@ -59,6 +59,18 @@ static inline void shm_channel_publish(struct shm_channel *channel)
 			      memory_order_seq_cst);
 }
 
+/* Before we sleep. Sequentially consistent with taking and with the bell: either we see what was
+ * taken, or they see what we wait for. */
+static inline void shm_channel_wake_when(struct shm_channel *channel, uint64_t taken)
+{
+	atomic_store_explicit(&shm_mail_of(&channel->own)->wake_at, taken, memory_order_seq_cst);
+}
+
+static inline uint64_t shm_channel_wake_at(const struct shm_channel *channel)
+{
+	return atomic_load_explicit(&shm_mail_of(&channel->theirs)->wake_at, memory_order_seq_cst);
+}
+
 /* Gives the entries up to `taken` back. */
 static inline void shm_channel_consume(struct shm_channel *channel)
 {

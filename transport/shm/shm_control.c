@@ -39,7 +39,7 @@ int shm_control_send(struct shm_peer *peer, const void *bytes, size_t size_bytes
 	struct shm_channel *channel = &peer->control;
 	struct shm_control_entry *entry;
 
-	if (size_bytes == 0 || size_bytes > CONTROL_SIZE_MAX) {
+	if (size_bytes == 0 || size_bytes > CHANNEL_SIZE_MAX) {
 		return -EMSGSIZE;
 	}
 	if (!shm_link_usable(peer)) {
@@ -53,7 +53,7 @@ int shm_control_send(struct shm_peer *peer, const void *bytes, size_t size_bytes
 	atomic_store_explicit(&entry->size_bytes, (uint32_t)size_bytes, memory_order_relaxed);
 	channel->produced++;
 	shm_channel_publish(channel);
-	shm_bell_ring_peer(peer);
+	shm_bell_owe(peer);
 	peer->stats.control_sent++;
 	peer->stats.bytes_sent += size_bytes;
 	return 0;
@@ -73,7 +73,7 @@ static bool control_take_one(struct shm_peer *peer, struct shm_batch *batch)
 	uint8_t *copy = peer->transport->arena + batch->arena_used_bytes;
 	struct transport_event *event;
 
-	if (size_bytes == 0 || size_bytes > CONTROL_SIZE_MAX) {
+	if (size_bytes == 0 || size_bytes > CHANNEL_SIZE_MAX) {
 		peer->broken = "sent a control message of impossible size";
 		return false;
 	}
@@ -99,7 +99,7 @@ void shm_control_take(struct shm_peer *peer, struct shm_batch *batch, int limit)
 		return;
 	}
 	while (ready-- > 0 && batch->count < limit &&
-	       batch->arena_used_bytes <= SHM_ARENA_BYTES - CONTROL_SIZE_MAX) {
+	       batch->arena_used_bytes <= SHM_ARENA_BYTES - CHANNEL_SIZE_MAX) {
 		if (!control_take_one(peer, batch)) {
 			break;
 		}

@@ -91,8 +91,13 @@ static void dial_control(struct shm_peer *peer)
 {
 	struct transport *t = peer->transport;
 	struct shm_msg hello = shm_link_hello(t, SHM_HELLO, SHM_CONTROL, peer->node);
+	uint64_t wait_ms;
 	int result;
 
+	if (!shm_link_allowed(peer, &wait_ms)) {
+		redial_in(peer, wait_ms);
+		return;
+	}
 	hello.entries = SHM_CONTROL_ENTRIES;
 	result = dial_channel(peer, &peer->control, &hello, sizeof(struct shm_control_entry),
 			      SHM_SOCKET_CONTROL);
@@ -137,7 +142,8 @@ static int answer(const struct shm_peer *peer, int fd, enum shm_purpose purpose,
 	if (result) {
 		return result;
 	}
-	if ((msg->kind != SHM_WELCOME && msg->kind != SHM_REJECT) || msg->version != SHM_VERSION ||
+	if ((msg->kind != SHM_WELCOME && msg->kind != SHM_REJECT) ||
+	    (msg->kind == SHM_WELCOME && msg->version != SHM_VERSION) ||
 	    (msg->kind == SHM_WELCOME && (msg->from != peer->node || msg->purpose != purpose))) {
 		shm_packet_drop(packet);
 		return -EPROTO;

@@ -36,6 +36,9 @@ static enum shm_reason hello_judge(const struct transport *t, const struct shm_m
 	if (msg->to != t->config.node) {
 		return SHM_REASON_OTHER_NODE;
 	}
+	if (msg->from == t->config.node) {
+		return SHM_REASON_SAME_NODE;
+	}
 	if (!peer) {
 		return SHM_REASON_NOT_CONFIGURED;
 	}
@@ -169,11 +172,51 @@ static void reject_log(struct transport *t, const struct shm_msg *hello, struct 
 	}
 	if (peer) {
 		shm_log_peer(peer, LOG_WARNING, "connection refused:", shm_reason_name(reason));
-	} else if (t->now_ms >= t->guest_log_ms) {
-		t->guest_log_ms = t->now_ms + 1000;
+	} else if (shm_log_guest(t)) {
 		shm_log(&t->config, LOG_WARNING, "shm: refused a connection from node %u: %s",
 			hello->from, shm_reason_name(reason));
 	}
+}
+
+/* A peer closes what it had before it dials again. So whoever comes while the other end of its link is open is
+ * another process, which must not be able to end that link. Nor may one that links and loses its link again and
+ * again keep us busy with that. */
+static bool welcome_now(const struct shm_peer *peer)
+{
+	if (peer->state != SHM_DOWN && !peer->control.hung && shm_sock_alive(peer->control.fd)) {
+		return false;
+	}
+	return shm_link_allowed(peer, NULL);
+}
+
+/* It must be the process to which the link is. */
+static bool same_process(const struct shm_peer *peer, int fd)
+{
+	return shm_sock_same_process(fd, peer->control.fd);
+}
+
+/* False: it is hung up on without a word, so that it tries again, if it is our peer. */
+static bool credible(struct shm_peer *peer, int fd, enum shm_purpose purpose)
+{
+	switch (purpose) {
+	case SHM_CONTROL:
+		if (!welcome_now(peer)) {
+			shm_log_peer(peer, LOG_WARNING, "connection refused:",
+				     "it has a link, or had too many of late");
+			return false;
+		}
+		return true;
+	case SHM_BULK:
+		if (!same_process(peer, fd)) {
+			shm_log_peer(peer, LOG_WARNING, "bulk connection refused:",
+				     "it comes from another process than its link");
+			return false;
+		}
+		return true;
+	case SHM_PROBE:
+		break;
+	}
+	return true;
 }
 
 bool shm_greet(struct transport *t, int fd, struct shm_packet *packet)
@@ -185,10 +228,11 @@ bool shm_greet(struct transport *t, int fd, struct shm_packet *packet)
 	if (msg->kind != SHM_HELLO) {
 		return false;
 	}
-	if (msg->version == SHM_VERSION) {
-		peer = shm_peer_find(t, msg->from);
-	}
+	peer = shm_peer_find(t, msg->from);
 	reason = hello_judge(t, msg, peer);
+	if (reason == SHM_REASON_NONE && !credible(peer, fd, msg->purpose)) {
+		return false;
+	}
 	if (reason == SHM_REASON_NONE) {
 		switch (msg->purpose) {
 		case SHM_CONTROL:

@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "shm/shm_msg.h"
+#include "shm/shm_pace.h"
 #include "shm/shm_share.h"
 #include "transport.h"
 
@@ -23,7 +24,7 @@
 #define SHM_BULK_ENTRIES_MAX 65536
 #define SHM_READS_MAX	     64
 #define SHM_GUESTS_MAX	     (2 * NODES_MAX)
-#define SHM_ARENA_BYTES	     ((size_t)SHM_CONTROL_ENTRIES * CONTROL_SIZE_MAX)
+#define SHM_ARENA_BYTES	     ((size_t)SHM_CONTROL_ENTRIES * CHANNEL_SIZE_MAX)
 #define SHM_NEVER	     UINT64_MAX
 
 /* What one poll copies at most: about 100 microseconds each, which is how long a token can wait
@@ -45,6 +46,8 @@ struct shm_board {
  * other's. The counts never wrap. */
 struct shm_mail {
 	_Alignas(SHM_LINE) _Atomic uint64_t produced;
+	/* The maker sleeps and wants to be woken when so many of its entries are taken. */
+	_Atomic uint64_t wake_at;
 	_Alignas(SHM_LINE) _Atomic uint64_t consumed;
 	/* Set before anything lent through this channel is given back: who copied meanwhile must
 	 * throw the copy away. */
@@ -54,7 +57,7 @@ struct shm_mail {
 
 struct shm_control_entry {
 	_Alignas(SHM_LINE) _Atomic uint32_t size_bytes;
-	uint8_t bytes[CONTROL_SIZE_MAX];
+	uint8_t bytes[CHANNEL_SIZE_MAX];
 };
 
 struct shm_piece {
@@ -126,8 +129,10 @@ struct shm_peer {
 	bool bulk_greeting;	/* dialler: bulk hello sent */
 	const char *broken;	/* the rule the peer broke; the next poll cuts the link */
 	const char *last_error; /* logged last: repetitions are not */
-	struct shm_map board;	/* theirs */
-	uint64_t rang_at;	/* their board's sleep when we rang */
+	struct shm_pace log_pace, link_pace;
+	struct shm_map board; /* theirs */
+	uint64_t rang_at;     /* their board's sleep when we rang */
+	bool bell_owed;
 	int probe_fd; /* asks whether the peer's process is still there, and says that we are */
 
 	/* A link was lost, PEER_DOWN waits until it is known whether the process ended. */
@@ -138,6 +143,7 @@ struct shm_peer {
 
 	bool report_down, report_gone, report_up, report_bulk_down, report_bulk_up;
 
+	uint64_t sent_look_ms; /* when to look at the latest which frames the peer has taken */
 	/* Frames lent: [done, queued), of which [done, fail_until) failed and [.., posted) are
 	 * in the ring. Index modulo bulk_depth. */
 	struct shm_frame *frames;
@@ -179,10 +185,11 @@ struct transport {
 	bool rung;   /* our own bell has been rung and not been silenced */
 	bool asleep; /* what our board says */
 	bool stay_awake;
+	bool bells_owed; /* to some peer */
 	struct shm_map board;
 	uint64_t now_ms, io_ms;
 	uint64_t next_link, next_serial;
-	uint64_t guest_log_ms;
+	struct shm_pace guest_log_pace;
 	uint32_t turn; /* which peer is served first */
 
 	struct shm_region regions[TRANSPORT_REGIONS_MAX];

@@ -15,6 +15,8 @@
 
 #define SHM_IO_EVENTS	    64
 #define SHM_ACCEPT_PAUSE_MS 200
+/* In one go; who connects in a storm must not keep us there. */
+#define ACCEPTS_MAX 32
 
 int shm_io_watch(struct transport *t, int fd, enum shm_socket which, uint32_t index)
 {
@@ -33,63 +35,6 @@ static void guest_drop(struct shm_guest *guest)
 {
 	close(guest->fd);
 	guest->fd = -1;
-}
-
-static void guest_admit(struct transport *t, int fd)
-{
-	if (!shm_sock_trusted(fd)) {
-		if (t->now_ms >= t->guest_log_ms) {
-			t->guest_log_ms = t->now_ms + 1000;
-			shm_log(&t->config, LOG_WARNING,
-				"shm: refused a connection from another user's process");
-		}
-		close(fd);
-		return;
-	}
-	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
-		struct shm_guest *guest = &t->guests[i];
-
-		if (guest->fd < 0 && shm_io_watch(t, fd, SHM_SOCKET_GUEST, i) == 0) {
-			guest->fd = fd;
-			guest->deadline_ms = t->now_ms + t->config.connect_timeout_ms;
-			return;
-		}
-	}
-	close(fd);
-}
-
-/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its
- * owner would spin. */
-static void listener_pause(struct transport *t)
-{
-	shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(errno));
-	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
-	t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
-}
-
-static void listener_resume(struct transport *t)
-{
-	if (shm_io_watch(t, t->listen_fd, SHM_SOCKET_LISTEN, 0) == 0) {
-		t->accept_ms = 0;
-	} else {
-		t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
-	}
-}
-
-static void listener_ready(struct transport *t)
-{
-	for (int i = 0; i < SHM_GUESTS_MAX; i++) {
-		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			guest_admit(t, fd);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			listener_pause(t);
-		}
-		return;
-	}
 }
 
 static void guest_ready(struct transport *t, uint32_t index)
@@ -115,6 +60,82 @@ static void guest_ready(struct transport *t, uint32_t index)
 	}
 	if (guest->fd >= 0) {
 		guest_drop(guest);
+	}
+}
+
+/* Whoever has been silent for longest makes room: a crowd of them must not keep a peer out. */
+static uint32_t guest_place(struct transport *t)
+{
+	uint32_t oldest = 0;
+
+	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
+		if (t->guests[i].fd < 0) {
+			return i;
+		}
+		if (t->guests[i].deadline_ms < t->guests[oldest].deadline_ms) {
+			oldest = i;
+		}
+	}
+	guest_drop(&t->guests[oldest]);
+	return oldest;
+}
+
+static void guest_admit(struct transport *t, int fd)
+{
+	uint32_t index;
+
+	if (!shm_sock_trusted(fd)) {
+		if (shm_log_guest(t)) {
+			shm_log(&t->config, LOG_WARNING,
+				"shm: refused a connection from another user's process");
+		}
+		close(fd);
+		return;
+	}
+	index = guest_place(t);
+	if (shm_io_watch(t, fd, SHM_SOCKET_GUEST, index)) {
+		close(fd);
+		return;
+	}
+	t->guests[index] = (struct shm_guest){
+		.fd = fd, .deadline_ms = t->now_ms + t->config.connect_timeout_ms};
+	/* A peer speaks as soon as it is connected. */
+	guest_ready(t, index);
+}
+
+/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its
+ * owner would spin. */
+static void listener_pause(struct transport *t, int err)
+{
+	if (shm_log_guest(t)) {
+		shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(err));
+	}
+	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
+	t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
+}
+
+static void listener_resume(struct transport *t)
+{
+	if (shm_io_watch(t, t->listen_fd, SHM_SOCKET_LISTEN, 0) == 0) {
+		t->accept_ms = 0;
+	} else {
+		t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
+	}
+}
+
+static void listener_ready(struct transport *t)
+{
+	for (int i = 0; i < ACCEPTS_MAX; i++) {
+		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			guest_admit(t, fd);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			listener_pause(t, errno);
+		}
+		return;
 	}
 }
 

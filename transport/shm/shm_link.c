@@ -20,6 +20,12 @@
 #define SHM_DRAIN_MS 100
 /* A peer that broke a rule is left alone for a while. */
 #define SHM_BROKEN_REDIAL_MS 1000
+/* Each link that breaks is work and lines in the log: one whose links break at once gets so many, and then one
+ * in a while. */
+#define SHM_LINKS_AT_ONCE 30
+#define SHM_LINK_EVERY_MS 2000
+/* Messages taken from a control socket in one go: whoever sends as fast as we take must not keep us there. */
+#define SHM_LISTEN_MAX 64
 
 struct shm_msg shm_link_hello(const struct transport *t, enum shm_msg_kind kind,
 			      enum shm_purpose purpose, uint32_t to)
@@ -84,8 +90,15 @@ void shm_link_verdict(struct shm_peer *peer, bool gone)
 	shm_bell_ring(peer->transport);
 }
 
+bool shm_link_allowed(const struct shm_peer *peer, uint64_t *wait_ms)
+{
+	return shm_pace_may(&peer->link_pace, peer->transport->now_ms, SHM_LINK_EVERY_MS,
+			    SHM_LINKS_AT_ONCE, wait_ms);
+}
+
 void shm_link_join(struct shm_peer *peer)
 {
+	shm_pace_take(&peer->link_pace, peer->transport->now_ms, SHM_LINK_EVERY_MS);
 	peer->state = SHM_JOINING;
 	peer->deadline_ms = peer->transport->now_ms + peer->transport->config.connect_timeout_ms;
 	peer->rang_at = 0;
@@ -155,30 +168,51 @@ static void control_hung(struct shm_peer *peer)
 	}
 }
 
-void shm_link_listen(struct shm_peer *peer)
+enum heard {
+	HEARD_NOTHING,
+	HEARD_WAKE,
+	HEARD_NEWS
+};
+
+static enum heard listen_once(struct shm_peer *peer)
 {
 	struct shm_packet packet;
+	enum heard heard = HEARD_NOTHING;
+	int result;
 
-	if (peer->state < SHM_JOINING) {
-		return;
+	if (peer->state < SHM_JOINING || peer->control.hung || peer->broken) {
+		return HEARD_NOTHING;
 	}
-	while (!peer->control.hung && !peer->broken) {
-		int result = shm_sock_recv(peer->control.fd, &packet);
+	result = shm_sock_recv(peer->control.fd, &packet);
+	if (result == 0) {
+		heard = packet.msg.kind == SHM_WAKE ? HEARD_WAKE : HEARD_NEWS;
+		control_packet(peer, &packet);
+		shm_packet_drop(&packet);
+	} else if (result == -EPROTO) {
+		peer->broken = "sent a malformed message on the control socket";
+	} else if (result == -EMFILE) {
+		peer->broken = "passed descriptors that found no room here (open files limit)";
+	} else if (result != -EAGAIN) {
+		control_hung(peer);
+	}
+	return heard;
+}
 
-		if (result == -EAGAIN) {
-			break;
+bool shm_link_listen(struct shm_peer *peer)
+{
+	for (int i = 0; i < SHM_LISTEN_MAX; i++) {
+		if (listen_once(peer) == HEARD_NOTHING) {
+			return true;
 		}
-		if (result == -EPROTO) {
-			peer->broken = "sent a malformed message on the control socket";
-		} else if (result == -EMFILE) {
-			peer->broken =
-				"passed descriptors that found no room here (open files limit)";
-		} else if (result) {
-			control_hung(peer);
-		} else {
-			control_packet(peer, &packet);
-			shm_packet_drop(&packet);
-		}
+	}
+	return false;
+}
+
+/* One WAKE comes for each of our sleeps, and mostly nothing else: what may stand behind it leaves the socket
+ * readable. */
+static void listen_when_woken(struct shm_peer *peer)
+{
+	for (int i = 0; i < SHM_LISTEN_MAX && listen_once(peer) == HEARD_NEWS; i++) {
 	}
 }
 
@@ -205,7 +239,7 @@ void shm_link_socket(struct shm_peer *peer, enum shm_socket which)
 	} else if (which == SHM_SOCKET_CONTROL && peer->state == SHM_GREETING) {
 		shm_dial_control_answer(peer);
 	} else if (which == SHM_SOCKET_CONTROL) {
-		shm_link_listen(peer);
+		listen_when_woken(peer);
 	} else if (peer->bulk_greeting) {
 		shm_dial_bulk_answer(peer);
 	} else if (peer->bulk.fd >= 0 && !peer->bulk.hung) {

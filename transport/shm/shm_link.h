@@ -11,8 +11,8 @@
 struct shm_msg shm_link_hello(const struct transport *t, enum shm_msg_kind kind,
 			      enum shm_purpose purpose, uint32_t to);
 
-/* Takes what waits in the control socket. Cuts nothing: sets `hung` and `broken`. */
-void shm_link_listen(struct shm_peer *peer);
+/* Takes what waits in the control socket. Cuts nothing: sets `hung` and `broken`. False: there may be more. */
+bool shm_link_listen(struct shm_peer *peer);
 /* A socket of the peer's has something. */
 void shm_link_socket(struct shm_peer *peer, enum shm_socket which);
 /* Whatever is due now: time-outs, dialling, cutting what hung up or broke a rule. */
@@ -32,6 +32,8 @@ void shm_link_verdict(struct shm_peer *peer, bool gone);
 void shm_link_bulk_up(struct shm_peer *peer);
 void shm_link_bulk_lost(struct shm_peer *peer);
 
+/* Whether there may be a new link now; if not, *wait_ms is for how long not (may be NULL). */
+bool shm_link_allowed(const struct shm_peer *peer, uint64_t *wait_ms);
 /* Both mails of the control channel are there. */
 void shm_link_join(struct shm_peer *peer);
 

@@ -61,13 +61,15 @@ static int hello_decode(struct cursor *c, struct shm_msg *msg)
 		return -EPROTO;
 	}
 	msg->version = cursor_u16(c);
-	if (msg->version != SHM_VERSION) {
-		return cursor_ok(c) ? 0 : -EPROTO;
-	}
 	purpose = cursor_u8(c);
 	reason = cursor_u8(c);
 	msg->from = cursor_u32(c);
 	msg->to = cursor_u32(c);
+	if (msg->version != SHM_VERSION) {
+		msg->purpose = purpose == SHM_PROBE ? SHM_PROBE : SHM_CONTROL;
+		msg->reason = SHM_REASON_VERSION;
+		return cursor_ok(c) ? 0 : -EPROTO;
+	}
 	msg->slot_size_bytes = cursor_u32(c);
 	msg->entries = cursor_u32(c);
 	msg->incarnation = cursor_u64(c);
@@ -140,6 +142,8 @@ const char *shm_reason_name(enum shm_reason reason)
 		return "no such link";
 	case SHM_REASON_MEMORY:
 		return "shared memory unusable";
+	case SHM_REASON_SAME_NODE:
+		return "it has the node id of this daemon";
 	}
 	return "unknown";
 }

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SHM_VERSION	 1
+#include "base/wire_version.h"
+
+#define SHM_VERSION	 wire_version
 #define SHM_CLUSTER_MAX	 255
 #define SHM_MSG_SIZE_MAX 512
 
@@ -39,8 +41,9 @@ enum shm_reason {
 	SHM_REASON_ROLE,
 	SHM_REASON_NO_LINK,
 	SHM_REASON_MEMORY,
+	SHM_REASON_SAME_NODE,
 };
-#define SHM_REASONS 9
+#define SHM_REASONS 10
 
 struct shm_msg {
 	enum shm_msg_kind kind;
@@ -62,7 +65,8 @@ struct shm_msg {
 
 /* Returns the number of bytes written, at most SHM_MSG_SIZE_MAX. */
 size_t shm_msg_encode(const struct shm_msg *msg, uint8_t bytes[SHM_MSG_SIZE_MAX]);
-/* Total over all inputs; -EPROTO. A HELLO of another version decodes up to its version only. */
+/* Total over all inputs; -EPROTO. Of a greeting of another version only version, purpose, from and to are
+ * read, which stand in the same places in all of them; the reason of a REJECT is then the version. */
 int shm_msg_decode(const uint8_t *bytes, size_t size_bytes, struct shm_msg *msg);
 
 const char *shm_reason_name(enum shm_reason reason);

@@ -181,6 +181,11 @@ static void rest(struct transport *t)
 		return;
 	}
 	if (!has_work(t)) {
+		for (uint32_t i = 0; i < NODES_MAX; i++) {
+			if (t->peers[i]) {
+				shm_frames_rest(t->peers[i]);
+			}
+		}
 		shm_bell_sleep(t);
 		if (!has_work(t)) {
 			return;
@@ -201,15 +206,12 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 		return 0;
 	}
 	t->now_ms = now_ms;
+	shm_bell_flush(t);
 	shm_bell_wake(t);
 	if (look) {
 		sockets_and_timers(t);
 	}
 	serve(t, &batch);
-	if (batch.count == 0 && !look && !t->stay_awake) {
-		sockets_and_timers(t);
-		serve(t, &batch);
-	}
 	if (any_dying(t)) {
 		/* Now that their rings are drained. Reports only: control messages must not
 		 * follow frames in a batch. */
@@ -225,14 +227,22 @@ void shm_stay_awake(struct transport *t, bool on)
 	t->stay_awake = on;
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t shm_next_deadline_ms(const struct transport *t)
 {
 	uint64_t due_ms = shm_io_deadline_ms(t);
 
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
-		uint64_t peer_ms = t->peers[i] ? shm_link_deadline_ms(t->peers[i]) : SHM_NEVER;
+		const struct shm_peer *peer = t->peers[i];
 
-		due_ms = peer_ms < due_ms ? peer_ms : due_ms;
+		if (peer) {
+			due_ms = earlier(due_ms, shm_link_deadline_ms(peer));
+			due_ms = earlier(due_ms, shm_frames_deadline_ms(peer));
+		}
 	}
 	return due_ms;
 }

@@ -130,7 +130,7 @@ static int announce_one(struct shm_peer *peer, uint32_t id)
 		}
 		peer->announced[id] = 0;
 	}
-	if (!region->key || peer->announced[id] == region->key) {
+	if (!region->key || region->memory.local || peer->announced[id] == region->key) {
 		return 0;
 	}
 	msg = (struct shm_msg){.kind = SHM_REGION_ADD,

@@ -102,6 +102,13 @@ bool shm_sock_trusted(int fd)
 	return sock_peer(fd, &peer) && (peer.uid == geteuid() || peer.uid == 0);
 }
 
+bool shm_sock_same_process(int fd, int other_fd)
+{
+	struct ucred peer, other;
+
+	return sock_peer(fd, &peer) && sock_peer(other_fd, &other) && peer.pid == other.pid;
+}
+
 pid_t shm_sock_holder(uid_t uid, const char *cluster, uint32_t node, uid_t *holder_uid)
 {
 	struct sockaddr_un address;

@@ -33,6 +33,9 @@ int shm_sock_dial(uid_t uid, const char *cluster, uint32_t node, int *fd);
  * connected or listened. */
 bool shm_sock_trusted(int fd);
 
+/* Whether the same process is at the other ends of both. */
+bool shm_sock_same_process(int fd, int other_fd);
+
 /* The process that holds a name or is connected; 0 when it cannot be known. For messages to
  * people. */
 pid_t shm_sock_holder(uid_t uid, const char *cluster, uint32_t node, uid_t *holder_uid);

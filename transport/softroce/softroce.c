@@ -170,7 +170,7 @@ static enum softroce_answer netdev_check(const char *netdev)
 	if (error != 0) {
 		return SOFTROCE_NO_NETDEV;
 	}
-	return request.ifr_flags & IFF_LOOPBACK ? SOFTROCE_BAD_NETDEV : SOFTROCE_OK;
+	return (request.ifr_flags & IFF_LOOPBACK) ? SOFTROCE_BAD_NETDEV : SOFTROCE_OK;
 }
 
 enum softroce_answer softroce_ensure(const char *netdev, const char *wish,

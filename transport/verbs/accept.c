@@ -148,8 +148,7 @@ static int accept_on(struct verbs_channel *channel, const struct cm_event *event
 			  verbs_class_name(channel->class), strerror(errno));
 		return -errno;
 	}
-	verbs_channel_tune(channel);
-	return 0;
+	return verbs_channel_tune(channel);
 }
 
 static void accept_for(struct verbs_peer *peer, const struct handshake_request *request,

@@ -133,7 +133,7 @@ int verbs_channel_create_qp(struct verbs_channel *channel)
 	return 0;
 }
 
-void verbs_channel_tune(struct verbs_channel *channel)
+int verbs_channel_tune(struct verbs_channel *channel)
 {
 	struct ibv_qp_attr attr = {
 		.min_rnr_timer = VERBS_MIN_RNR_TIMER,
@@ -145,8 +145,9 @@ void verbs_channel_tune(struct verbs_channel *channel)
 	/* The connection manager sets up queue pairs that permit remote writes; ours never do. */
 	error = ibv_modify_qp(channel->id->qp, &attr, IBV_QP_MIN_RNR_TIMER | IBV_QP_ACCESS_FLAGS);
 	if (error != 0) {
-		verbs_log(channel->t, LOG_WARNING, "%s: cannot set RNR timer and access: %s",
+		verbs_log(channel->t, LOG_ERR, "%s: cannot set RNR timer and access: %s",
 			  channel->peer->text, strerror(error));
+		return -error;
 	}
 	channel->read_depth = 1;
 	if (channel->class == CHANNEL_BULK &&
@@ -155,6 +156,7 @@ void verbs_channel_tune(struct verbs_channel *channel)
 		channel->read_depth =
 			attr.max_rd_atomic < READ_DEPTH_MAX ? attr.max_rd_atomic : READ_DEPTH_MAX;
 	}
+	return 0;
 }
 
 int verbs_channel_post(struct verbs_channel *channel, struct ibv_send_wr *wr, enum wr_kind kind,

@@ -14,8 +14,8 @@ void verbs_channel_fini(struct verbs_channel *channel);
 /* Makes the queue pair of channel->id. Negative errno. */
 int verbs_channel_create_qp(struct verbs_channel *channel);
 /* What the connection manager has no words for: RNR timer, access, the READ depth agreed on. The
- * queue pair can send. */
-void verbs_channel_tune(struct verbs_channel *channel);
+ * queue pair can send. Negative errno: it permits more than it should, and must not be used. */
+int verbs_channel_tune(struct verbs_channel *channel);
 
 /* Posts one signalled request and books it. -ENOBUFS: the send queue is full. Any other failure
  * breaks the channel. */

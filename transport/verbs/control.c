@@ -21,7 +21,7 @@
 /* Consumed and not told: time for a message of its own. */
 #define CREDIT_AT (CONTROL_QUOTA / 2 - 2)
 
-static_assert(CONTROL_HEADER + CONTROL_SIZE_MAX <= CONTROL_BUFFER_SIZE,
+static_assert(CONTROL_HEADER + CHANNEL_SIZE_MAX <= CONTROL_BUFFER_SIZE,
 	      "a message fits its buffer");
 static_assert(CREDIT_AT < CONTROL_QUOTA - CONTROL_RESERVE, "credit returns before it runs out");
 
@@ -153,7 +153,7 @@ static bool get_header(const uint8_t *bytes, size_t size, struct control_header 
 	uint32_t consumed = cursor_u32(&c);
 
 	if (!cursor_ok(&c) || zero != 0 || kind < CONTROL_DATA || kind > CONTROL_KINDS ||
-	    length > CONTROL_SIZE_MAX || length != size - CONTROL_HEADER) {
+	    length > CHANNEL_SIZE_MAX || length != size - CONTROL_HEADER) {
 		return false;
 	}
 	*out = (struct control_header){(enum control_kind)kind, length, consumed};
@@ -231,7 +231,7 @@ int verbs_control_send(struct verbs_peer *peer, const void *bytes, size_t size)
 {
 	int error;
 
-	if (size < 1 || size > CONTROL_SIZE_MAX) {
+	if (size < 1 || size > CHANNEL_SIZE_MAX) {
 		return -EMSGSIZE;
 	}
 	if (!verbs_peer_usable(peer) || peer->control.state != CHANNEL_READY ||

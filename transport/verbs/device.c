@@ -275,12 +275,14 @@ void verbs_device_close(struct transport *t)
 
 void verbs_device_lost(struct transport *t, const char *why)
 {
+	struct transport_event event = {.kind = TRANSPORT_LOST};
+
 	if (t->dead) {
 		return;
 	}
 	t->dead = true;
-	verbs_log(t, LOG_CRIT, "%s is lost: %s; restart the daemon when it is back", t->device_text,
-		  why);
+	verbs_log(t, LOG_CRIT, "%s is lost: %s", t->device_text, why);
+	verbs_queue_append(&t->queue, &event);
 	verbs_device_deaf(t);
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		if (t->peers[i] && t->peers[i]->used) {

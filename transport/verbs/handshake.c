@@ -44,12 +44,14 @@ enum reject_reason verbs_handshake_get_request(const uint8_t *bytes, size_t size
 	if (!cursor_ok(&c) || magic != MAGIC) {
 		return REJECT_GARBLED;
 	}
-	if (version != HANDSHAKE_VERSION) {
-		return REJECT_VERSION;
-	}
 	r.cluster = cursor_u64(&c);
 	r.incarnation = cursor_u64(&c);
 	r.node = cursor_u32(&c);
+	if (version != HANDSHAKE_VERSION) {
+		/* Up to here all versions are the same. */
+		out->node = cursor_ok(&c) ? r.node : 0;
+		return REJECT_VERSION;
+	}
 	r.to = cursor_u32(&c);
 	r.attempt = cursor_u32(&c);
 	r.session = cursor_u32(&c);

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HANDSHAKE_VERSION     1
+#include "base/wire_version.h"
+
+#define HANDSHAKE_VERSION     wire_version
 #define HANDSHAKE_REQUEST_MAX 56
 #define HANDSHAKE_REJECT_MAX  148
 

@@ -31,7 +31,10 @@ void verbs_peer_connected(struct verbs_channel *channel)
 	if (!channel->initiator) {
 		return;
 	}
-	verbs_channel_tune(channel);
+	if (verbs_channel_tune(channel) < 0) {
+		verbs_channel_break(channel, BREAK_RESOURCES);
+		return;
+	}
 	if (channel->class == CHANNEL_CONTROL) {
 		channel->peer->flow.owe_hello = true;
 		verbs_control_flush(channel->peer);

@@ -147,6 +147,7 @@ static bool keep_event(void *ctx, const struct transport_event *event)
 	case TRANSPORT_SENT:
 	case TRANSPORT_FAILED:
 	case TRANSPORT_READ_DONE:
+	case TRANSPORT_LOST:
 		return true;
 	}
 	return true;

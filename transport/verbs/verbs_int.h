@@ -26,7 +26,7 @@
 #define CONTROL_QUOTA	    16
 #define CONTROL_RESERVE	    4
 #define CONTROL_HEADER	    8
-#define CONTROL_BUFFER_SIZE 4160 /* CONTROL_HEADER + CONTROL_SIZE_MAX, rounded up to a cache line */
+#define CONTROL_BUFFER_SIZE 4160 /* CONTROL_HEADER + CHANNEL_SIZE_MAX, rounded up to a cache line */
 #define ALIVE_PAGE_SIZE	    4096
 #define CONTROL_SLOTS_MAX   (NODES_MAX * CONTROL_QUOTA)
 

@@ -3,12 +3,15 @@
  * else notices. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -153,7 +156,7 @@ static void control__of_no_size(void **state)
 
 static void control__larger_than_an_entry(void **state)
 {
-	control_size(*state, CONTROL_SIZE_MAX + 1);
+	control_size(*state, CHANNEL_SIZE_MAX + 1);
 }
 
 static void control__of_enormous_size(void **state)
@@ -392,6 +395,47 @@ static void region__withdrawn_without_being_there(void **state)
 
 /* A READ that was accepted for a region which the peer says lives but never announces waits, and
  * ends with the link. */
+/* In the child, until it is killed: as fast as they are taken. */
+static void announce_for_ever(const struct impostor *impostor)
+{
+	struct shm_msg add = {.kind = SHM_REGION_ADD,
+			      .key = IMPOSTOR_KEY + 1,
+			      .size_bytes = IMPOSTOR_REGION_BYTES};
+	struct shm_msg gone = {.kind = SHM_REGION_REMOVE, .key = add.key};
+	bool added = false;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int result =
+			added ? shm_sock_send(impostor->control_fd, &gone, NULL, 0)
+			      : shm_sock_send(impostor->control_fd, &add, &impostor->region.fd, 1);
+
+		added = result ? added : !added;
+		if (result && result != -EAGAIN) {
+			_exit(1);
+		}
+	}
+}
+
+/* The others have their turn. */
+static void region__announced_and_withdrawn_for_ever(void **state)
+{
+	struct scene *scene = *state;
+	pid_t child;
+
+	impostor_link(&scene->impostor);
+	child = fork();
+	if (child == 0) {
+		announce_for_ever(&scene->impostor);
+	}
+	for (int i = 0; i < 20; i++) {
+		nobody_noticed(scene);
+	}
+	assert_int_equal(scene->victim.links[1].downs, 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void region__promised_and_never_announced(void **state)
 {
 	struct scene *scene = *state;
@@ -479,6 +523,17 @@ static void read__of_memory_taken_back_is_not_done(void **state)
 	impostor_close(&scene->impostor);
 	run_until(scene->victim.read_count == 1, &scene->victim);
 	assert_true(scene->victim.reads[0].status < 0);
+}
+
+static void child_is_content(struct scene *scene, pid_t child)
+{
+	int status = -1;
+
+	while (waitpid(child, &status, WNOHANG) == 0) {
+		run_for(10, &scene->victim, &scene->good);
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 /* Greetings that get no link. Each tells what reject it expects; 0: hung up without an answer. */
@@ -577,6 +632,118 @@ static void greeting__to_another_link_is_rejected(void **state)
 	run_until(scene->victim.links[1].is_up, &scene->victim);
 }
 
+/* A whole greeting, as of a peer that dials anew, but it has not hung up. */
+static void greeting__in_a_linked_peers_name_is_refused(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_packet packet;
+	struct shm_map mail = {0}, board = {0};
+	struct shm_msg hello;
+	int fds[2];
+	int fd;
+
+	impostor_link(&scene->impostor);
+	hello = impostor_hello(&scene->impostor, SHM_CONTROL);
+	hello.incarnation = 667;
+	assert_int_equal(shm_share_new("other", 1 << 20, &mail, &fds[0]), 0);
+	assert_int_equal(shm_share_new("other", 1 << 16, &board, &fds[1]), 0);
+	fd = impostor_dial(&scene->impostor);
+	assert_int_equal(shm_sock_send(fd, &hello, fds, 2), 0);
+	assert_int_equal(impostor_hear(&scene->impostor, fd, &packet), -ENOTCONN);
+	assert_int_equal(scene->victim.links[1].downs, 0);
+	/* When it has, it is welcome. */
+	close(scene->impostor.control_fd);
+	scene->impostor.control_fd = -1;
+	close(fd);
+	fd = impostor_dial(&scene->impostor);
+	assert_int_equal(shm_sock_send(fd, &hello, fds, 2), 0);
+	assert_int_equal(impostor_hear(&scene->impostor, fd, &packet), 0);
+	assert_int_equal(packet.msg.kind, SHM_WELCOME);
+	shm_packet_drop(&packet);
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+	shm_share_drop(&mail);
+	shm_share_drop(&board);
+	nobody_noticed(scene);
+}
+
+/* In the child: 0 when it was hung up on without a word. */
+static int bulk_of_another(struct scene *scene, const struct shm_msg *hello)
+{
+	struct shm_map mail = {0};
+	struct shm_packet packet;
+	int fd = impostor_dial(&scene->impostor);
+	int result = -EAGAIN;
+	int memory;
+
+	if (shm_share_new("other", 1 << 20, &mail, &memory) ||
+	    shm_sock_send(fd, hello, &memory, 1)) {
+		return 1;
+	}
+	for (int i = 0; i < 300 && result == -EAGAIN; i++) {
+		result = shm_sock_recv(fd, &packet);
+		usleep(10000);
+	}
+	return result == -ENOTCONN ? 0 : 2;
+}
+
+/* The link's name may be known, or guessed. */
+static void greeting__of_bulk_by_another_process_is_refused(void **state)
+{
+	struct scene *scene = *state;
+	struct shm_msg hello;
+	pid_t child;
+
+	impostor_link(&scene->impostor);
+	hello = impostor_hello(&scene->impostor, SHM_BULK);
+	child = fork();
+	if (child == 0) {
+		_exit(bulk_of_another(scene, &hello));
+	}
+	child_is_content(scene, child);
+	assert_int_equal(scene->victim.links[1].bulk_downs, 0);
+	nobody_noticed(scene);
+}
+
+/* As often as it likes at first, and then once in a while. */
+static void link__that_always_breaks_is_put_off(void **state)
+{
+	struct scene *scene = *state;
+	struct impostor *impostor = &scene->impostor;
+	struct shm_msg hello = impostor_hello(impostor, SHM_CONTROL);
+	struct shm_packet packet;
+	int linked = 0;
+	int result;
+
+	do {
+		struct shm_map mail = {0}, board = {0};
+		int fds[2];
+		int fd = impostor_dial(impostor);
+
+		assert_int_equal(shm_share_new("other", 1 << 20, &mail, &fds[0]), 0);
+		assert_int_equal(shm_share_new("other", 1 << 16, &board, &fds[1]), 0);
+		assert_int_equal(shm_sock_send(fd, &hello, fds, 2), 0);
+		result = impostor_hear(impostor, fd, &packet);
+		if (result == 0) {
+			assert_int_equal(packet.msg.kind, SHM_WELCOME);
+			shm_packet_drop(&packet);
+		}
+		linked += result == 0;
+		close(fd);
+		close(fds[0]);
+		close(fds[1]);
+		shm_share_drop(&mail);
+		shm_share_drop(&board);
+	} while (result == 0 && linked < 100);
+	assert_int_equal(result, -ENOTCONN);
+	assert_in_range(linked, 20, 40);
+	nobody_noticed(scene);
+	run_for(2100, &scene->victim, &scene->good);
+	impostor_link(impostor);
+	nobody_noticed(scene);
+}
+
 static void greeting__without_bulk_ends(void **state)
 {
 	struct scene *scene = *state;
@@ -622,6 +789,23 @@ static void guests__that_stay_silent_are_dropped(void **state)
 	}
 	impostor_link(&scene->impostor);
 	nobody_noticed(scene);
+}
+
+/* However many of them are silent. */
+static void guests__that_stay_silent_keep_no_peer_out(void **state)
+{
+	struct scene *scene = *state;
+	int fds[SHM_GUESTS_MAX + 10];
+	int count = (int)(sizeof(fds) / sizeof(fds[0]));
+
+	for (int i = 0; i < count; i++) {
+		fds[i] = impostor_dial(&scene->impostor);
+	}
+	impostor_link(&scene->impostor);
+	nobody_noticed(scene);
+	for (int i = 0; i < count; i++) {
+		close(fds[i]);
+	}
 }
 
 /* No descriptor is left to let a guest in: the victim waits, without spinning, and goes on when
@@ -698,8 +882,8 @@ static void guest__of_another_user_is_turned_away(void **state)
 	struct shm_msg hello = impostor_hello(&scene->impostor, SHM_PROBE);
 	struct sockaddr_un address;
 	socklen_t length = sizeof(address);
-	int fd, status = -1;
 	pid_t child;
+	int fd;
 
 	if (geteuid() != 0) {
 		skip();
@@ -711,9 +895,7 @@ static void guest__of_another_user_is_turned_away(void **state)
 	if (child == 0) {
 		_exit(stranger(&address, length, &hello));
 	}
-	run_until(waitpid(child, &status, WNOHANG) == child, &scene->victim, &scene->good);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	child_is_content(scene, child);
 	nobody_noticed(scene);
 }
 
@@ -853,6 +1035,7 @@ static const struct CMUnitTest tests[] = {
 	scene_test(region__that_may_shrink),
 	scene_test(region__that_is_no_memory),
 	scene_test(region__withdrawn_without_being_there),
+	scene_test(region__announced_and_withdrawn_for_ever),
 	scene_test(region__promised_and_never_announced),
 	scene_test(bulk__frame_taken_back_is_not_delivered),
 	scene_test(read__of_a_live_region_is_done),
@@ -861,9 +1044,13 @@ static const struct CMUnitTest tests[] = {
 	scene_test(greeting__that_does_not_fit_is_rejected),
 	scene_test(greeting__with_unusable_memory_is_rejected),
 	scene_test(greeting__to_another_link_is_rejected),
+	scene_test(greeting__in_a_linked_peers_name_is_refused),
+	scene_test(greeting__of_bulk_by_another_process_is_refused),
+	scene_test(link__that_always_breaks_is_put_off),
 	scene_test(greeting__without_bulk_ends),
 	scene_test(guest__that_says_nonsense_is_dropped),
 	scene_test(guests__that_stay_silent_are_dropped),
+	scene_test(guests__that_stay_silent_keep_no_peer_out),
 	scene_test(guest__without_a_descriptor_for_it_waits),
 	scene_test(guest__that_gave_up_replaces_nothing),
 	scene_test(guest__of_another_user_is_turned_away),

@@ -129,7 +129,7 @@ static void msg_decode__refuses_values_that_cannot_be(void **state)
 	refuses_with(42, 0);	      /* a NUL in it */
 }
 
-static void msg_decode__reads_only_the_version_of_another_version(void **state)
+static void msg_decode__reads_who_says_it_of_another_version(void **state)
 {
 	uint8_t bytes[SHM_MSG_SIZE_MAX];
 	struct shm_msg msg = sample(SHM_HELLO), read;
@@ -137,9 +137,13 @@ static void msg_decode__reads_only_the_version_of_another_version(void **state)
 	(void)state;
 	msg.version = SHM_VERSION + 1;
 	shm_msg_encode(&msg, bytes);
-	assert_int_equal(shm_msg_decode(bytes, 7, &read), 0);
+	assert_int_equal(shm_msg_decode(bytes, 17, &read), 0);
 	assert_int_equal(read.version, SHM_VERSION + 1);
-	assert_int_equal(read.from, 0);
+	assert_int_equal(read.from, msg.from);
+	assert_int_equal(read.to, msg.to);
+	assert_int_equal(read.reason, SHM_REASON_VERSION);
+	assert_int_equal(read.slot_size_bytes, 0);
+	assert_int_equal(shm_msg_decode(bytes, 16, &read), -EPROTO);
 }
 
 static void reason_name__names_all(void **state)
@@ -158,7 +162,7 @@ int main(void)
 		cmocka_unit_test(msg_decode__reads_regions_and_wakes_back),
 		cmocka_unit_test(msg_decode__refuses_other_lengths),
 		cmocka_unit_test(msg_decode__refuses_values_that_cannot_be),
-		cmocka_unit_test(msg_decode__reads_only_the_version_of_another_version),
+		cmocka_unit_test(msg_decode__reads_who_says_it_of_another_version),
 		cmocka_unit_test(reason_name__names_all),
 	};
 

@@ -13,6 +13,7 @@ static void complete(const struct transport_ops *ops, const char *name)
 	assert_non_null(ops);
 	assert_string_equal(ops->name, name);
 	assert_true(ops->open && ops->close && ops->fd && ops->next_deadline_ms && ops->poll);
+	assert_true(ops->flush);
 	assert_true(ops->stay_awake);
 	assert_true(ops->region_add && ops->region_remove && ops->slot_post);
 	assert_true(ops->peer_add && ops->peer_remove && ops->peer_fence);

@@ -348,6 +348,9 @@ int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask);
 int __wrap_ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int mask)
 {
 	(void)qp;
+	if ((mask & IBV_QP_ACCESS_FLAGS) && fake.modify_errno != 0) {
+		return fake.modify_errno;
+	}
 	if (mask & IBV_QP_ACCESS_FLAGS) {
 		fake.qp_access |= attr->qp_access_flags;
 	}

@@ -57,6 +57,7 @@ struct fake {
 
 	unsigned mr_access; /* all flags ever asked for */
 	unsigned qp_access; /* all flags ever set on a queue pair */
+	int modify_errno;   /* 0, or what changing a queue pair's access says */
 	uint32_t rd_atomic; /* what ibv_query_qp says */
 	uint8_t rnr_timer;
 	struct fake_post posts[FAKE_POSTS_MAX];

@@ -102,6 +102,9 @@ static void request__of_strangers_is_told_apart(void **state)
 	verbs_handshake_put_request(&sample, bytes);
 	bytes[2]++;
 	assert_int_equal(verbs_handshake_get_request(bytes, sizeof(bytes), &out), REJECT_VERSION);
+	assert_int_equal(out.node, sample.node); /* for the log */
+	assert_int_equal(verbs_handshake_get_request(bytes, 12, &out), REJECT_VERSION);
+	assert_int_equal(out.node, 0);
 	verbs_handshake_put_request(&sample, bytes);
 	bytes[4] ^= 1;
 	assert_int_equal(verbs_handshake_get_request(bytes, sizeof(bytes), &out), REJECT_GARBLED);

@@ -46,6 +46,25 @@ static void accept__goes_up_step_by_step(void **state)
 	assert_int_equal(fake.rnr_timer, VERBS_MIN_RNR_TIMER);
 }
 
+/* The connection manager's queue pairs permit remote writes. */
+static void queue_pair__that_permits_too_much_is_not_used(void **state)
+{
+	struct bench *b = *state;
+	struct handshake_request r = request_of(1, CHANNEL_CONTROL, 5);
+
+	fake.modify_errno = EINVAL;
+	add_peer(b, 1);
+	request(b, &r, "10.0.0.1");
+	turn(b, 1);
+	assert_int_equal(fake.live[FAKE_QP], 0);
+	add_peer(b, PEER);
+	fake_cm_event(RDMA_CM_EVENT_ESTABLISHED, dial_to_connect(b), 0, NULL, 0);
+	turn(b, 1);
+	assert_int_equal(fake.live[FAKE_QP], 0);
+	assert_null(fake_last_post(WR_CONTROL_SEND));
+	assert_non_null(strstr(fake.log, "cannot set RNR timer and access"));
+}
+
 /* The confirmation got lost; the hello itself confirms. The kernel is not told (link.c). */
 static void accept__believes_what_arrives(void **state)
 {
@@ -490,6 +509,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		bench_test(dial__goes_up_step_by_step),
 		bench_test(accept__goes_up_step_by_step),
+		bench_test(queue_pair__that_permits_too_much_is_not_used),
 		bench_test(accept__believes_what_arrives),
 		bench_test(dial__is_given_up_after_our_own_time),
 		bench_test(dial__is_given_up_while_connecting),

@@ -374,6 +374,7 @@ static void device_removal__ends_everything_once(void **state)
 	turn(b, 1);
 	assert_non_null(event_of(b, TRANSPORT_PEER_DOWN));
 	assert_non_null(event_of(b, TRANSPORT_FAILED));
+	assert_non_null(event_of(b, TRANSPORT_LOST));
 	assert_int_equal(fake.live[FAKE_QP], 0);
 	assert_non_null(strstr(fake.log, "is lost"));
 	turn(b, 5000);
