@@ -10,7 +10,7 @@
 #include "bench/link.h"
 
 enum {
-	POOL_BUFFERS_MAX = 256
+	POOL_BUFFERS_MAX = 1024
 };
 
 struct pool {

@@ -171,7 +171,7 @@ uint32_t report_refused(const struct report *report, size_t size)
 
 struct spread report_spread(const struct report *report, size_t size, size_t offset)
 {
-	double values[OPTIONS_RUNS_MAX];
+	double values[OPTIONS_RUNS_MAX] = {0};
 	struct spread spread;
 
 	for (uint32_t run = 0; run < report->options->runs; run++) {

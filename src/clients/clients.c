@@ -12,8 +12,12 @@
 
 #include "clients/keep.h"
 #include "clients/region.h"
+#include "clients/user.h"
 
 static const char DOOM_STOPPING[] = "the daemon stops";
+
+/* A minute; a client that breaks a rule can come back at once and break it again. */
+#define DISCONNECTED_LINES 60
 
 void clients_log(const struct clients *clients, int priority, const char *format, ...)
 {
@@ -77,10 +81,21 @@ void client_end(struct client *client)
 	client_activate(client);
 }
 
-static void log_disconnected(const struct client *client, const char *reason)
+static void log_disconnected(const struct client *client, struct seldom *logged, const char *reason)
 {
-	clients_log(client->clients, LOG_WARNING, "client pid %d uid %u disconnected: %s",
-		    client->cred.pid, client->cred.uid, reason);
+	uint32_t unlogged;
+
+	if (!seldom_due(logged, DISCONNECTED_LINES, clients_now(client->clients), &unlogged)) {
+		return;
+	}
+	if (unlogged > 0) {
+		clients_log(client->clients, LOG_WARNING,
+			    "client pid %d uid %u disconnected: %s" SELDOM_MORE, client->cred.pid,
+			    client->cred.uid, reason, unlogged);
+	} else {
+		clients_log(client->clients, LOG_WARNING, "client pid %d uid %u disconnected: %s",
+			    client->cred.pid, client->cred.uid, reason);
+	}
 }
 
 static void log_end(const struct client *client)
@@ -91,7 +106,7 @@ static void log_end(const struct client *client)
 	} else if (client->overdue) {
 		client_log_mute(client);
 	} else {
-		log_disconnected(client, client->doom);
+		log_disconnected(client, &client->clients->logged.disconnected, client->doom);
 	}
 }
 
@@ -106,7 +121,7 @@ static void close_sockets(struct client *client)
 /* From the client's view this is the end. */
 static void cut(struct client *client)
 {
-	log_disconnected(client, client->slow);
+	log_disconnected(client, &client->clients->logged.slow, client->slow);
 	client->clients->stats.disconnected++;
 	client_move_all(client);
 	close_sockets(client);
@@ -150,6 +165,8 @@ static void client_close(struct client *client)
 	client_events_close(client);
 	client_chunks_close(client);
 	client_regions_close(client);
+	client->user->queued_bytes -= client->queued_bytes;
+	user_leave(client->user);
 	ipc_memory_free(&client->shared);
 	list_remove(&client->active);
 	list_remove(&client->mute);
@@ -188,7 +205,6 @@ static void serve(struct client *client)
 		cut(client);
 	}
 	if (client->state == CLIENT_OPEN) {
-		client_events_pump(client);
 		client_sends_pump(client);
 		client_tell_sendable(client);
 	}
@@ -200,13 +216,37 @@ static void serve(struct client *client)
 	}
 }
 
+/* Room for messages is given to those who come first: the last who has got some this time comes last
+ * the next time. */
+static void begin_behind(struct clients *clients, struct list *last)
+{
+	struct list *first = last->next;
+
+	if (first != &clients->active) {
+		list_remove(&clients->active);
+		list_append(first, &clients->active);
+	}
+}
+
 static bool serve_active(struct clients *clients)
 {
+	struct list *last = &clients->active;
 	bool more = false;
+
+	/* What they have read makes room. When they have all been looked at it is nobody's yet. */
+	list_for_each(it, &clients->active) {
+		struct client *client = list_entry(it, struct client, active);
+
+		if (client->state == CLIENT_OPEN) {
+			client_events_pump(client);
+		}
+	}
+	clients->crowded = false;
 
 	list_for_each_safe(it, after, &clients->active)
 	{
 		struct client *client = list_entry(it, struct client, active);
+		uint64_t taken = client->taken;
 
 		if (!client->doom) {
 			serve(client);
@@ -218,8 +258,11 @@ static bool serve_active(struct clients *clients)
 			list_remove(it);
 		} else {
 			more = more || client->unread;
+			last = client->taken != taken ? it : last;
+			clients->crowded = clients->crowded || client->stalled;
 		}
 	}
+	begin_behind(clients, last);
 	return more;
 }
 
@@ -249,6 +292,12 @@ static bool arm(struct clients *clients)
 	return more;
 }
 
+/* In a ring of one node nothing else comes that would bring the next turn. */
+static bool waited_for_room(const struct clients *clients)
+{
+	return clients->crowded && engine_may_send(clients->engine);
+}
+
 bool clients_turn(struct clients *clients)
 {
 	bool more;
@@ -259,7 +308,7 @@ bool clients_turn(struct clients *clients)
 	more = serve_active(clients);
 	engine_flush(clients->engine, clients_now(clients));
 	more = clients_relieve(clients) || more;
-	return arm(clients) || more || clients->news;
+	return arm(clients) || more || clients->news || waited_for_room(clients);
 }
 
 void clients_stay_awake(struct clients *clients, bool on)
@@ -312,6 +361,7 @@ static void set_up(struct clients *clients, const struct clients_config *config,
 	list_init(&clients->active);
 	list_init(&clients->closed);
 	list_init(&clients->mute);
+	list_init(&clients->users);
 	if (config->queue_max_bytes == 0) {
 		clients->config.queue_max_bytes = CLIENTS_QUEUE_MAX_BYTES;
 	}
@@ -365,6 +415,7 @@ void clients_free(struct clients **clients_ptr)
 	for (uint32_t i = 0; i < TRANSPORT_REGIONS_MAX; i++) {
 		clients_forget_region(clients, i);
 	}
+	users_free(clients);
 	bury(clients);
 	free(clients->run_dir);
 	free(clients);

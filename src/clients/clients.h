@@ -33,7 +33,12 @@ struct clients_config {
 	uint32_t nodes;		 /* that the ring may have */
 	const struct slab *slab; /* the engine's; borrowed */
 	struct slab_config slab_config;
-	uint32_t connections_max;  /* programs, <= the engine's pg.clients_max; tools likewise */
+	uint32_t connections_max; /* programs, <= the engine's pg.clients_max; tools likewise */
+	/* Of them, programs and tools of one user together; root and the daemon's own user have no limit. 0: all */
+	uint32_t user_connections_max;
+	/* Send memory and unread messages of one user's programs together, root and the daemon's own user excepted;
+	 * three quarters of it for sending. 0: as much as they like */
+	uint64_t user_memory_max_bytes;
 	uint64_t queue_max_bytes;  /* of one client's unread messages; 0: the default */
 	uint64_t send_max_bytes;   /* send memory of one client; 0: the default */
 	uint32_t inline_max_bytes; /* messages up to this go into the event ring; 0: none */
@@ -49,7 +54,7 @@ struct clients_config {
 
 #define CLIENTS_QUEUE_MAX_BYTES	 (256ull * 1024 * 1024)
 #define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
-#define CLIENTS_INLINE_MAX_BYTES 256u
+#define CLIENTS_INLINE_MAX_BYTES 1024u
 /* The library says hello in the call that connects: whoever takes so long only takes a place. */
 #define CLIENTS_HELLO_MAX_MS 5000u
 
@@ -91,6 +96,7 @@ void clients_region_gone(struct clients *clients, uint32_t region);
 
 struct clients_stats {
 	uint32_t connected;		 /* programs now */
+	uint64_t user_memory_max;	 /* bytes that one user may have; 0: no limit */
 	uint64_t send_bytes;		 /* of send memory, registered now */
 	uint64_t accepted, refused;	 /* connections ever */
 	uint64_t disconnected;		 /* by us: slow, hostile or mute */
@@ -113,6 +119,17 @@ struct clients_handle {
 	bool waits_for_ring;   /* flow control: its next message has to wait */
 	bool waits_for_memory; /* its send memory is all in use, says it */
 };
+
+/* All connections of one user. */
+struct clients_user {
+	uid_t uid;
+	uint32_t connections;
+	uint32_t regions;      /* of send memory */
+	uint64_t send_bytes;   /* in them */
+	uint64_t queued_bytes; /* what waits for those that do not read */
+};
+void clients_users(const struct clients *clients,
+		   void (*each)(void *ctx, const struct clients_user *user), void *ctx);
 /* In the order in which they connected; the call ends before clients are called again. */
 void clients_handles(const struct clients *clients,
 		     void (*each)(void *ctx, const struct clients_handle *handle), void *ctx);

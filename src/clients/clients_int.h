@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "clients/clients.h"
 #include "clients/pace.h"
+#include "clients/seldom.h"
 #include "ipc/memory.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"
@@ -29,11 +30,13 @@ struct region {
 	struct clients *clients; /* NULL when they are gone */
 	struct client *client;	 /* NULL when it is gone, and of segments */
 	uint32_t id;		 /* the engine's number */
-	uint64_t serial;	 /* the clients' number, never used twice */
+	struct user *user; /* of whose memory it is; NULL: nobody's, or the clients are gone */
+	uint64_t serial;   /* the clients' number, never used twice */
 	struct ipc_memory memory;
 	int shown_fd;		/* the same memory, for reading */
 	uint64_t pinned_bytes;	/* messages in it that clients have not read */
 	uint64_t granted_bytes; /* of them what clients may pin */
+	struct list shown;	/* foreign: to whom, each by an opening of his own */
 };
 
 /* Memory of the ring's that clients may pin, and that cannot be taken back. */
@@ -72,7 +75,7 @@ struct event {
 	bool by_reference; /* went into the ring with a body */
 	uint64_t at;	   /* bytes of data that are in the ring already */
 	uint64_t data_size;
-	uint8_t data[]; /* group and inline payload; or lists */
+	uint8_t data[]; /* group, or lists */
 };
 
 struct client {
@@ -87,6 +90,7 @@ struct client {
 	const char *slow; /* why it is told nothing more; what it sent is still taken */
 	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
 	struct ucred cred;
+	struct user *user;
 	uint32_t number; /* the engine's */
 	uint32_t serial; /* tells cookies of earlier clients with the same number from ours */
 	int request_fd, event_fd, side_fd;
@@ -104,8 +108,9 @@ struct client {
 	bool quiet;	    /* does not ring: it has to be looked at */
 	uint32_t attention; /* sleeps of ours until it is forgotten that it sends */
 	bool hungry;	    /* it has no send memory left, says it */
-	bool progress;	    /* something it sent was taken or given back... */
-	bool wants;	    /* ...and it has to be told of that */
+	uint64_t hungry_since_ms;
+	bool progress; /* something it sent was taken or given back... */
+	bool wants;    /* ...and it has to be told of that */
 	struct list regions;
 	uint64_t regions_size;
 	uint32_t regions_count;
@@ -133,11 +138,12 @@ struct client {
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
-	bool wake;	  /* it has got something to read in this turn */
-	bool side_full;	  /* an announcement waits for room in the side socket */
-	bool signal_full; /* a byte waits for room in the event socket */
+	bool wake;	    /* it has got something to read in this turn */
+	bool side_full;	    /* an announcement waits for room in the side socket */
+	uint32_t announced; /* since the side socket was last found empty */
 	struct list chunks;
 	uint64_t known[TRANSPORT_REGIONS_MAX / 64]; /* regions that were announced */
+	struct list shown;			    /* of them other nodes' */
 };
 
 struct clients {
@@ -150,15 +156,14 @@ struct clients {
 	struct list all;
 	struct list active;
 	struct list closed;
-	struct list mute; /* oldest first */
-	uint64_t mute_logged_at_ms;
-	uint32_t mute_unlogged; /* disconnected since then without a line of their own */
+	struct list mute, users; /* mute: oldest first */
+	struct seldom_lines logged;
 	struct client *by_number[PG_CLIENTS_MAX];
 	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
 	uint32_t region_hint, serial;
+	uint32_t shown; /* other nodes' regions, once for each client that was shown one */
 	uint64_t region_serial;
-	uint32_t connections, tools;
-	uint32_t pinned_slots;			       /* slots that clients keep */
+	uint32_t connections, tools, pinned_slots;     /* the last: that clients keep */
 	uint64_t pinned_extent_bytes;		       /* extents likewise */
 	uint64_t pinned_send_bytes;		       /* send memory likewise */
 	uint64_t pinned_peer_bytes;		       /* other nodes' likewise */
@@ -167,6 +172,7 @@ struct clients {
 	uint32_t hungry;	  /* clients that say they wait for send memory */
 	uint32_t wanting;	  /* clients that wait to be told of progress */
 	bool awake;		  /* clients_stay_awake */
+	bool crowded;		  /* some wait for room in the ring: it is given in turn */
 	uint64_t taken;		  /* messages, ever */
 	bool news;		  /* there is some for one of them */
 	uint32_t pressed_regions; /* send regions of which too much is kept */
@@ -229,6 +235,10 @@ void client_events_close(struct client *client);
 /* ring.c */
 /* Sees what was read, writes what fits. */
 void client_events_pump(struct client *client);
+/* Whether such a message goes into the ring whole; and it does, without a trace here. False: there is no room. */
+bool client_inlines(const struct client *client, uint64_t size);
+bool client_write_inline(struct client *client, struct ipc_event *head, const void *group,
+			 const void *payload);
 /* Once a turn, for all that was written. */
 void client_wake(struct client *client);
 /* Lets go of everything that was read when ipc_events_look was called last. */

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "clients/keep.h"
+#include "clients/user.h"
 
 #define COPY_AT_ONCE_MAX_BYTES 65536u
 
@@ -43,12 +44,16 @@ void client_event_queue(struct client *client, struct event *event)
 
 	list_append(&client->queue, &event->link);
 	client->queued_bytes += sizeof(*event) + event->data_size;
+	client->user->queued_bytes += sizeof(*event) + event->data_size;
 	event->referred_bytes = event->head.kind == IPC_EVENT_MESSAGE ? event->head.length : 0;
 	client->referred_bytes += event->referred_bytes;
 	clients->stats.events++;
 	if (client->queued_bytes + client->spilled_bytes > clients->config.queue_max_bytes) {
 		client_doom_slow(client,
 				 "it does not read its events: clients.queue_max is exceeded");
+	} else if (user_is_over(clients, client->user)) {
+		client_doom_slow(client, "it does not read its events, and its user has more than "
+					 "clients.user_memory_max");
 	}
 	client_activate(client);
 }
@@ -69,24 +74,16 @@ static void tell(struct client *client, struct event *event)
 	}
 }
 
-static struct event *message_event(struct client *client, const struct engine_delivery *delivery,
-				   bool inlined)
+static struct ipc_event message_head(const struct engine_delivery *delivery)
 {
-	uint32_t group = delivery->group->length;
-	struct event *event =
-		client_event_new(client, inlined ? IPC_EVENT_INLINE : IPC_EVENT_MESSAGE,
-				 group + (inlined ? delivery->size : 0));
-
-	if (!event) {
-		return NULL;
-	}
-	event->head.group_size = (uint16_t)group;
-	event->head.node = delivery->node;
-	event->head.pid = delivery->pid;
-	event->head.length = delivery->size;
-	event->head.offset = delivery->offset;
-	memcpy(event->data, delivery->group->value, group);
-	return event;
+	return (struct ipc_event){
+		.kind = IPC_EVENT_MESSAGE,
+		.group_size = (uint16_t)delivery->group->length,
+		.node = delivery->node,
+		.pid = delivery->pid,
+		.length = delivery->size,
+		.offset = delivery->offset,
+	};
 }
 
 static const uint8_t *payload_of(const struct engine_delivery *delivery)
@@ -98,16 +95,20 @@ static const uint8_t *payload_of(const struct engine_delivery *delivery)
 	return body->bytes + (delivery->offset - body->offset);
 }
 
-/* Inline, by reference, or from a copy. Only small ones are copied here, where the ring waits for
- * us. */
+/* A small one with nothing before it needs no event. */
+static bool write_at_once(struct client *client, const struct engine_delivery *delivery)
+{
+	struct ipc_event head = message_head(delivery);
+
+	return list_empty(&client->queue) && client_inlines(client, delivery->size) &&
+	       client_write_inline(client, &head, delivery->group->value,
+				   delivery->size > 0 ? payload_of(delivery) : NULL);
+}
+
+/* By reference, or from a copy. Only small ones are copied here, where the ring waits for us. */
 static bool place_payload(struct client *client, struct event *event,
 			  const struct engine_delivery *delivery)
 {
-	if (event->head.kind == IPC_EVENT_INLINE) {
-		memcpy(event->data + delivery->group->length, payload_of(delivery), delivery->size);
-		client->clients->stats.inlined++;
-		return true;
-	}
 	if (delivery->size > COPY_AT_ONCE_MAX_BYTES || client_may_hold(client, delivery->body)) {
 		client_hold(client, event, delivery->body);
 		event->queued_at_ms = clients_now(client->clients);
@@ -116,23 +117,36 @@ static bool place_payload(struct client *client, struct event *event,
 	return client_spill(client, event, payload_of(delivery));
 }
 
-void clients_deliver(struct clients *clients, const struct engine_delivery *delivery)
+static void queue_message(struct client *client, const struct engine_delivery *delivery)
 {
-	struct client *client = open_client(clients, delivery->client);
-	struct event *event;
+	uint32_t group = delivery->group->length;
+	struct event *event = client_event_new(client, IPC_EVENT_MESSAGE, group);
 
-	if (!client) {
-		return;
-	}
-	event = message_event(client, delivery, delivery->size <= clients->config.inline_max_bytes);
 	if (!event) {
 		return;
 	}
+	event->head = message_head(delivery);
+	memcpy(event->data, delivery->group->value, group);
 	if (delivery->size > 0 && !place_payload(client, event, delivery)) {
 		client_event_free(client, event);
 		return;
 	}
 	tell(client, event);
+}
+
+void clients_deliver(struct clients *clients, const struct engine_delivery *delivery)
+{
+	struct client *client = open_client(clients, delivery->client);
+
+	if (!client) {
+		return;
+	}
+	if (write_at_once(client, delivery)) {
+		clients->stats.events++;
+		client_activate(client);
+	} else {
+		queue_message(client, delivery);
+	}
 }
 
 static uint8_t *put_addresses(uint8_t *at, const struct cpg_address *list, uint32_t count)

@@ -10,8 +10,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define MUTE_LOG_EVERY_MS 60000u
-
 /* What the client gets, until it is sent. */
 struct gift {
 	int event_fd;
@@ -203,18 +201,12 @@ void clients_end_mute(struct clients *clients)
 void client_log_mute(const struct client *client)
 {
 	struct clients *clients = client->clients;
-	uint64_t now_ms = clients_now(clients);
+	uint32_t unlogged;
 
-	if (clients->mute_logged_at_ms > 0 &&
-	    now_ms < clients->mute_logged_at_ms + MUTE_LOG_EVERY_MS) {
-		clients->mute_unlogged++;
-		return;
+	if (seldom_due(&clients->logged.mute, 1, clients_now(clients), &unlogged)) {
+		clients_log(
+			clients, LOG_WARNING,
+			"client pid %d uid %u disconnected: it has not said hello within %u ms" SELDOM_MORE,
+			client->cred.pid, client->cred.uid, clients->config.hello_max_ms, unlogged);
 	}
-	clients_log(clients, LOG_WARNING,
-		    "client pid %d uid %u disconnected: it has not said hello within %u ms; "
-		    "%u more like it since the last such line",
-		    client->cred.pid, client->cred.uid, clients->config.hello_max_ms,
-		    clients->mute_unlogged);
-	clients->mute_logged_at_ms = now_ms;
-	clients->mute_unlogged = 0;
 }

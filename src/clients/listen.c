@@ -2,6 +2,7 @@
 /* Who may connect. Decided from what the kernel says about the peer when it connects, before a
  * byte of it is read. */
 #include "clients/clients_int.h"
+#include "clients/user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,9 @@
 
 #define BACKLOG		 128
 #define ACCEPTS_PER_TURN 16
+/* A minute. */
+#define DENIED_LINES 10
+#define FULL_LINES   10
 
 /* The client's groups, the primary one first; freed by the caller. NULL: no memory. */
 static gid_t *peer_groups(int fd, gid_t primary, size_t *count)
@@ -97,12 +101,19 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	list_init(&client->active);
 	list_init(&client->mute);
 	list_init(&client->regions);
+	list_init(&client->shown);
 	list_init(&client->queue);
 	list_init(&client->held);
 	list_init(&client->in_ring);
 	list_init(&client->kept);
 	list_init(&client->chunks);
+	client->user = user_enter(clients, cred->uid);
+	if (!client->user) {
+		free(client);
+		return NULL;
+	}
 	if (clients->loop.add(clients->loop.ctx, fd, POLLIN, client_request_ready, client)) {
+		user_leave(client->user);
 		free(client);
 		return NULL;
 	}
@@ -112,6 +123,45 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	return client;
 }
 
+/* One user must not lock the others out; whom the daemon belongs to may. */
+static bool crowds_out(struct clients *clients, const struct ucred *cred)
+{
+	uint32_t unlogged;
+
+	if (user_may_connect(clients, cred)) {
+		return false;
+	}
+	if (seldom_due(&clients->logged.crowd, 1, clients_now(clients), &unlogged)) {
+		clients_log(
+			clients, LOG_WARNING,
+			"client pid %d refused: its user, uid %u, has %u connections, all that clients.user_max "
+			"allows" SELDOM_MORE,
+			cred->pid, cred->uid, clients->config.user_connections_max, unlogged);
+	}
+	return true;
+}
+
+static void log_denied(struct clients *clients, const struct ucred *cred)
+{
+	uint32_t unlogged;
+
+	if (seldom_due(&clients->logged.denied, DENIED_LINES, clients_now(clients), &unlogged)) {
+		clients_log(clients, LOG_NOTICE,
+			    "client pid %d uid %u gid %u may not connect" SELDOM_MORE, cred->pid,
+			    cred->uid, cred->gid, unlogged);
+	}
+}
+
+static void log_full(struct clients *clients, int priority, const char *why)
+{
+	uint32_t unlogged;
+
+	if (seldom_due(&clients->logged.full, FULL_LINES, clients_now(clients), &unlogged)) {
+		clients_log(clients, priority, "a client was refused: %s" SELDOM_MORE, why,
+			    unlogged);
+	}
+}
+
 static void welcome(struct clients *clients, int fd)
 {
 	struct ucred cred = {0};
@@ -119,14 +169,16 @@ static void welcome(struct clients *clients, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0 ||
 	    !allowed(clients, fd, &cred)) {
-		clients_log(clients, LOG_NOTICE, "client pid %d uid %u gid %u may not connect",
-			    cred.pid, cred.uid, cred.gid);
+		log_denied(clients, &cred);
 		refuse(clients, fd, CS_ERR_ACCESS);
 		return;
 	}
+	if (crowds_out(clients, &cred)) {
+		refuse(clients, fd, CS_ERR_NO_RESOURCES);
+		return;
+	}
 	if (clients->tools >= clients->config.connections_max || !client_new(clients, fd, &cred)) {
-		clients_log(clients, LOG_WARNING, "client pid %d refused: too many connections",
-			    cred.pid);
+		log_full(clients, LOG_WARNING, "too many connections");
 		refuse(clients, fd, CS_ERR_NO_RESOURCES);
 		return;
 	}
@@ -143,7 +195,7 @@ static void refuse_one(struct clients *clients)
 	ipc_close(&clients->spare_fd);
 	fd = accept4(clients->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
-		clients_log(clients, LOG_ERR, "a client was refused: no file descriptor is left");
+		log_full(clients, LOG_ERR, "no file descriptor is left");
 		refuse(clients, fd, CS_ERR_LIBRARY);
 	}
 	clients->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

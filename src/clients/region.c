@@ -2,16 +2,29 @@
 /* Send memory: made for one client, which alone may write it; shown read-only to the clients that
  * its messages go to. */
 #include "clients/region.h"
+#include "clients/user.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "store/mark.h"
 
 #define REGIONS_PER_CLIENT 64u
+#define SHOWN_MAX	   4096u /* descriptors */
+#define ANNOUNCED_MAX	   64u	 /* descriptors in one side socket */
+#define MEMORY_LINES	   10	 /* a minute */
+
+/* An opening of another node's memory that a client has got. */
+struct shown {
+	struct list of_region;
+	struct list of_client;
+	int fd;
+};
 
 struct region *client_region(const struct client *client, uint64_t serial)
 {
@@ -41,6 +54,41 @@ static bool is_known(const struct client *client, uint32_t id)
 	return client->known[id / 64] & (1ull << (id % 64));
 }
 
+/* No message of the client's lies there any more. If it sleeps it does not hear of that, and keeps the memory
+ * mapped; its owner need not wait for it. */
+static void show_no_more(struct clients *clients, struct shown *shown)
+{
+	mark_take_off(shown->fd);
+	list_remove(&shown->of_region);
+	list_remove(&shown->of_client);
+	clients->shown--;
+	free(shown);
+}
+
+static void show_nobody(struct clients *clients, struct region *region)
+{
+	list_for_each_safe(it, after, &region->shown)
+	{
+		show_no_more(clients, list_entry(it, struct shown, of_region));
+	}
+}
+
+/* Beyond SHOWN_MAX a mark lasts until the client has unmapped the memory. */
+static void remember_shown(struct client *client, struct region *region, int fd)
+{
+	struct clients *clients = client->clients;
+	struct shown *shown = clients->shown < SHOWN_MAX ? calloc(1, sizeof(*shown)) : NULL;
+
+	if (!shown) {
+		close(fd);
+		return;
+	}
+	shown->fd = fd;
+	list_append(&region->shown, &shown->of_region);
+	list_append(&client->shown, &shown->of_client);
+	clients->shown++;
+}
+
 /* Clients that have mapped it are told to let go of it. */
 static void tell_gone(struct clients *clients, uint32_t id, uint64_t serial)
 {
@@ -68,6 +116,7 @@ static void region_freed(void *arg, uint32_t id)
 	if (region->clients) {
 		region->clients->regions[id] = NULL;
 		region->clients->stats.send_bytes -= region->memory.size;
+		user_region_gone(region->user, region->memory.size);
 		tell_gone(region->clients, id, region->serial);
 	}
 	ipc_memory_free(&region->memory);
@@ -76,7 +125,7 @@ static void region_freed(void *arg, uint32_t id)
 }
 
 /* Known here from when the first message in it is shown to a client. */
-const struct region *clients_segment(struct clients *clients, uint32_t id)
+struct region *clients_segment(struct clients *clients, uint32_t id)
 {
 	struct transport_region memory;
 	struct region *region = clients->regions[id];
@@ -103,6 +152,9 @@ void clients_region_gone(struct clients *clients, uint32_t id)
 	struct region *region = clients ? clients->regions[id] : NULL;
 
 	if (region) {
+		if (region->foreign) {
+			show_nobody(clients, region);
+		}
 		clients->regions[id] = NULL;
 		tell_gone(clients, id, region->serial);
 		free(region);
@@ -171,6 +223,8 @@ static int region_new(struct client *client, uint64_t size, struct region **out)
 	}
 	region->clients = clients;
 	region->client = client;
+	region->user = client->user;
+	user_region_added(region->user, region->memory.size);
 	region->serial = ++clients->region_serial;
 	clients->regions[region->id] = region;
 	clients->stats.send_bytes += region->memory.size;
@@ -200,6 +254,7 @@ int clients_foreign(struct clients *clients, const struct engine_foreign *foreig
 	}
 	region->clients = clients;
 	region->foreign = true;
+	list_init(&region->shown);
 	region->mark = foreign->mark;
 	region->memory = (struct ipc_memory){.base = (void *)(uintptr_t)foreign->map.base,
 					     .size = foreign->map.size_bytes,
@@ -215,12 +270,29 @@ void clients_forget_region(struct clients *clients, uint32_t id)
 {
 	struct region *region = clients->regions[id];
 
+	if (region && region->foreign) {
+		show_nobody(clients, region);
+	}
 	if (region && (region->foreign || id >= ENGINE_REGIONS_MAX)) {
 		free(region);
 	} else if (region) {
 		region->clients = NULL;
+		region->user = NULL;
 	}
 	clients->regions[id] = NULL;
+}
+
+static void log_no_memory(const struct client *client, uint64_t size, const char *why)
+{
+	struct clients *clients = client->clients;
+	uint32_t unlogged;
+
+	if (seldom_due(&clients->logged.memory, MEMORY_LINES, clients_now(clients), &unlogged)) {
+		clients_log(clients, LOG_WARNING,
+			    "no send memory of %llu bytes for client pid %d uid %u: %s" SELDOM_MORE,
+			    (unsigned long long)size, client->cred.pid, client->cred.uid, why,
+			    unlogged);
+	}
 }
 
 static cs_error_t check_limits(const struct client *client, uint64_t size)
@@ -229,6 +301,11 @@ static cs_error_t check_limits(const struct client *client, uint64_t size)
 
 	if (size == 0 || size > max) {
 		return CS_ERR_TOO_BIG;
+	}
+	if (!user_may_send_from(client->clients, client->user, ipc_round_to_pages(size))) {
+		log_no_memory(client, size,
+			      "its user has all that one may have (clients.user_memory_max)");
+		return CS_ERR_TRY_AGAIN;
 	}
 	return size > max - client->regions_size || client->regions_count >= REGIONS_PER_CLIENT
 		       ? CS_ERR_TRY_AGAIN
@@ -246,9 +323,7 @@ void client_region_new(struct client *client, const struct ipc_request *request)
 	if (status == CS_OK) {
 		err = region_new(client, size, &region);
 		if (err) {
-			clients_log(client->clients, LOG_ERR,
-				    "no send memory of %llu bytes for client pid %d: %s",
-				    (unsigned long long)size, client->cred.pid, strerror(-err));
+			log_no_memory(client, size, strerror(-err));
 			status = CS_ERR_NO_MEMORY;
 		}
 	}
@@ -284,34 +359,61 @@ void client_region_free(struct client *client, const struct ipc_request *request
 
 void client_regions_close(struct client *client)
 {
+	list_for_each_safe(it, after, &client->shown)
+	{
+		show_no_more(client->clients, list_entry(it, struct shown, of_client));
+	}
 	while (!list_empty(&client->regions)) {
 		let_go(list_entry(client->regions.next, struct region, link));
 	}
+}
+
+/* The system lets an unprivileged daemon have so many descriptors in sockets altogether: who takes none out
+ * of his must not use them up. An honest program has taken all when it has read its events. */
+static bool takes_descriptors(struct client *client)
+{
+	int unread = 0;
+
+	if (client->announced >= ANNOUNCED_MAX && ioctl(client->side_fd, SIOCOUTQ, &unread) == 0 &&
+	    unread == 0) {
+		client->announced = 0;
+	}
+	return client->announced < ANNOUNCED_MAX;
 }
 
 static int announce(struct client *client, uint64_t serial, uint64_t size, int fd)
 {
 	struct ipc_side announced = {.region = serial, .size = size};
 	struct ipc_fds fds = {.count = 1, .fd = {fd}};
+	int err;
 
-	return ipc_send_packet(client->side_fd, &announced, sizeof(announced), NULL, 0, &fds,
-			       MSG_DONTWAIT);
+	if (!takes_descriptors(client)) {
+		return -ETOOMANYREFS;
+	}
+	err = ipc_send_packet(client->side_fd, &announced, sizeof(announced), NULL, 0, &fds,
+			      MSG_DONTWAIT);
+	client->announced += err == 0;
+	return err;
 }
 
 /* Each client has an opening of its own: no other can take its mark away. */
-static int announce_foreign(struct client *client, const struct region *region)
+static int announce_foreign(struct client *client, struct region *region)
 {
 	int fd;
 	int err = mark_open(region->shown_fd, region->mark, &fd);
 
 	if (!err) {
 		err = announce(client, region->serial, region->memory.size, fd);
-		close(fd);
+		if (err) {
+			close(fd);
+		} else {
+			remember_shown(client, region, fd);
+		}
 	}
 	return err;
 }
 
-int client_announce_region(struct client *client, const struct region *region)
+int client_announce_region(struct client *client, struct region *region)
 {
 	int err = 0;
 

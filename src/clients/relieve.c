@@ -15,6 +15,7 @@
 #define SLICE_BYTES	 (1024u * 1024)
 #define PER_TURN_BYTES	 (2u * 1024 * 1024)
 
+#define HUNGRY_MS	 (IPC_STARVED_MS + 500u)
 #define PEER_LOOK_MS	 2u
 #define PEER_LOOK_MAX_MS 100u
 
@@ -155,6 +156,26 @@ static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 	return *budget > 0;
 }
 
+/* What it waits for may be kept for ever (a daemon on this host is stopped, its programs are not). By now its
+ * library takes memory elsewhere, so a program that waits to be told is to try again. */
+static void tell_hungry(struct clients *clients, uint64_t now_ms)
+{
+	list_for_each(it, &clients->all) {
+		struct client *client = list_entry(it, struct client, link);
+
+		if (!client->hungry || !client->wants) {
+			continue;
+		}
+		if (now_ms >= client->hungry_since_ms + HUNGRY_MS) {
+			client->hungry_since_ms = now_ms;
+			client->progress = true;
+			clients->news = true;
+			client_activate(client);
+		}
+		look_again_at(clients, client->hungry_since_ms + HUNGRY_MS);
+	}
+}
+
 bool clients_relieve(struct clients *clients)
 {
 	uint64_t budget = PER_TURN_BYTES;
@@ -166,6 +187,9 @@ bool clients_relieve(struct clients *clients)
 	}
 	now_ms = clients_now(clients);
 	look_for_peers(clients, now_ms);
+	if (clients->hungry > 0 && clients->wanting > 0) {
+		tell_hungry(clients, now_ms);
+	}
 	list_for_each(it, &clients->active) {
 		if (!relieve(list_entry(it, struct client, active), now_ms, &budget)) {
 			return true;

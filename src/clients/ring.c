@@ -10,6 +10,7 @@
 
 #include "clients/keep.h"
 #include "clients/region.h"
+#include "clients/user.h"
 
 #define RING_HELD_MAX	    128u
 #define RING_HELD_MAX_BYTES (8u * 1024 * 1024)
@@ -45,7 +46,7 @@ static enum push announced(struct client *client, int err)
 
 static enum push announce_body(struct client *client, struct event *event)
 {
-	const struct region *region;
+	struct region *region;
 
 	if (event->body->home == BODY_SLOT) {
 		event->head.region = IPC_REGION_SLAB;
@@ -73,6 +74,35 @@ static bool may_stand_in_ring(const struct client *client, const struct event *e
 	return client->ring_held == 0 ||
 	       (client->ring_held < RING_HELD_MAX &&
 		client->ring_held_bytes + event->head.length <= RING_HELD_MAX_BYTES);
+}
+
+bool client_inlines(const struct client *client, uint64_t size)
+{
+	return size <= client->clients->config.inline_max_bytes;
+}
+
+bool client_write_inline(struct client *client, struct ipc_event *head, const void *group,
+			 const void *payload)
+{
+	if (!ipc_events_write_inline(&client->writer, head, group, payload)) {
+		return false;
+	}
+	client->clients->stats.inlined++;
+	client->wake = true;
+	return true;
+}
+
+/* Its place is free at once. */
+static enum push push_inline(struct client *client, struct event *event)
+{
+	struct ipc_event head = event->head;
+
+	if (!client_write_inline(client, &head, event->data,
+				 event->body ? client_payload(event) : NULL)) {
+		return PUSH_LATER;
+	}
+	event->head.kind = IPC_EVENT_INLINE;
+	return PUSHED;
 }
 
 static enum push push_message(struct client *client, struct event *event)
@@ -120,9 +150,13 @@ static enum push push(struct client *client, struct event *event)
 	case IPC_EVENT_TOTEM:
 		return push_parts(client, event);
 	case IPC_EVENT_MESSAGE:
-	case IPC_EVENT_INLINE:
+		if (!event->chunk && client_inlines(client, event->head.length)) {
+			return push_inline(client, event);
+		}
+		break;
 	case IPC_EVENT_GONE:
 	case IPC_EVENT_SENDABLE:
+	case IPC_EVENT_INLINE:
 	case IPC_EVENT_PAD:
 		break;
 	}
@@ -133,7 +167,12 @@ static void pushed(struct client *client, struct event *event)
 {
 	list_remove(&event->link);
 	client->queued_bytes -= sizeof(*event) + event->data_size;
+	client->user->queued_bytes -= sizeof(*event) + event->data_size;
 	event->end = client->writer.written;
+	if (event->head.kind == IPC_EVENT_INLINE) {
+		client_event_free(client, event);
+		return;
+	}
 	if (event->body) {
 		event->by_reference = true;
 		client->ring_held++;
@@ -291,7 +330,9 @@ static void side_ready(void *arg, short revents)
 		return;
 	}
 	client_events_pump(client);
-	client_sends_pump(client);
+	if (!client->clients->crowded) {
+		client_sends_pump(client);
+	}
 	client_activate(client);
 }
 

@@ -167,6 +167,9 @@ void client_set_hungry(struct client *client, bool hungry)
 {
 	client->clients->hungry += hungry;
 	client->clients->hungry -= client->hungry;
+	if (hungry && !client->hungry) {
+		client->hungry_since_ms = clients_now(client->clients);
+	}
 	client->hungry = hungry;
 }
 

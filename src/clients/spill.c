@@ -4,6 +4,7 @@
  * disconnected. */
 #include "clients/keep.h"
 #include "clients/region.h"
+#include "clients/user.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static int chunk_new(struct client *client, uint64_t size, struct chunk **out)
 	chunk->client = client;
 	chunk->serial = ++client->clients->region_serial;
 	list_append(&client->chunks, &chunk->link);
+	client->user->queued_bytes += chunk->memory.size;
 	*out = chunk;
 	return 0;
 }
@@ -64,6 +66,7 @@ static int chunk_take(struct client *client, uint64_t size, struct chunk **out)
 static void chunk_free(struct chunk *chunk)
 {
 	list_remove(&chunk->link);
+	chunk->client->user->queued_bytes -= chunk->memory.size;
 	ipc_memory_free(&chunk->memory);
 	close(chunk->shown_fd);
 	free(chunk);
@@ -126,6 +129,10 @@ bool client_spill_begin(struct client *client, struct event *event)
 	if (client->spilled_bytes + client->queued_bytes > clients->config.queue_max_bytes) {
 		client_doom_slow(client,
 				 "it does not read its messages: clients.queue_max is exceeded");
+	} else if (user_is_over(clients, client->user)) {
+		client_doom_slow(client,
+				 "it does not read its messages, and its user has more than "
+				 "clients.user_memory_max");
 	}
 	return true;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How the clients do, for the status. */
 #include "clients/clients_int.h"
+#include "clients/user.h"
 
 void clients_stats(const struct clients *clients, struct clients_stats *out)
 {
 	*out = clients->stats;
 	out->connected = clients->connections;
+	out->user_memory_max = clients->config.user_memory_max_bytes;
 }
 
 /* Where the program has come to in its ring; an impossible index is the pump's to punish. */
@@ -44,6 +46,21 @@ static struct clients_handle handle_of(const struct client *client)
 		.waits_for_ring = client->stalled,
 		.waits_for_memory = client->hungry,
 	};
+}
+
+void clients_users(const struct clients *clients,
+		   void (*each)(void *ctx, const struct clients_user *user), void *ctx)
+{
+	list_for_each(it, &clients->users) {
+		const struct user *user = list_entry(it, struct user, link);
+		struct clients_user facts = {.uid = user->uid,
+					     .connections = user->connections,
+					     .regions = user->regions,
+					     .send_bytes = user->send_bytes,
+					     .queued_bytes = user->queued_bytes};
+
+		each(ctx, &facts);
+	}
 }
 
 void clients_handles(const struct clients *clients,

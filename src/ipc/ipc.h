@@ -139,6 +139,9 @@ _Static_assert(sizeof(struct ipc_send) == 32, "shared layout");
 #define IPC_COMMON_REGION_BYTES (4u * 1024 * 1024) /* send memory that every member has */
 #define IPC_LARGE_REGIONS_BYTES \
 	(32u * 1024 * 1024) /* all larger regions that the library asks for by itself */
+/* When the common region has had no room for so long, the library takes memory elsewhere, and the daemon tells a program that waits
+ * to try again. */
+#define IPC_STARVED_MS	   8000u
 #define IPC_EVENT_BYTES	   (256u * 1024) /* a power of two */
 
 #define IPC_SENDS_AT	   4096u

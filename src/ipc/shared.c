@@ -56,12 +56,13 @@ static void write_padding(struct ipc_event_writer *writer, uint32_t size)
 	writer->written += size;
 }
 
-bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data)
+/* Where the record's data go, or NULL: no room. */
+static uint8_t *record_begin(struct ipc_event_writer *writer, struct ipc_event *event)
 {
 	uint8_t *at;
 
 	if (!ipc_events_room(writer, event->data_size)) {
-		return false;
+		return NULL;
 	}
 	event->size = record_size(event->data_size);
 	if (to_end(writer->written) < event->size) {
@@ -69,12 +70,45 @@ bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, 
 	}
 	at = event_bytes(writer->shared, writer->written);
 	memcpy(at, event, sizeof(*event));
-	if (event->data_size > 0) {
-		memcpy(at + sizeof(*event), data, event->data_size);
-	}
+	return at + sizeof(*event);
+}
+
+static bool record_end(struct ipc_event_writer *writer, const struct ipc_event *event)
+{
 	writer->written += event->size;
 	ipc_store(&ipc_indexes(writer->shared)->events_published, writer->written);
 	return true;
+}
+
+bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data)
+{
+	uint8_t *at = record_begin(writer, event);
+
+	if (!at) {
+		return false;
+	}
+	if (event->data_size > 0) {
+		memcpy(at, data, event->data_size);
+	}
+	return record_end(writer, event);
+}
+
+bool ipc_events_write_inline(struct ipc_event_writer *writer, struct ipc_event *event,
+			     const void *group, const void *payload)
+{
+	uint8_t *at;
+
+	event->kind = IPC_EVENT_INLINE;
+	event->data_size = event->group_size + (uint32_t)event->length;
+	at = record_begin(writer, event);
+	if (!at) {
+		return false;
+	}
+	memcpy(at, group, event->group_size);
+	if (event->length > 0) {
+		memcpy(at + event->group_size, payload, event->length);
+	}
+	return record_end(writer, event);
 }
 
 static bool plausible(const struct ipc_event *event, uint32_t left)

@@ -84,6 +84,10 @@ bool ipc_events_look(struct ipc_event_writer *writer);
 /* Writes a record and publishes it; event->size is set. False when there is no room now.
  * data_size <= IPC_EVENT_DATA_MAX. */
 bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data);
+
+/* A message whole: group_size bytes of its group's name, then length bytes of payload. */
+bool ipc_events_write_inline(struct ipc_event_writer *writer, struct ipc_event *event,
+			     const void *group, const void *payload);
 /* Room for the data of one more record at least this long, counting what may be lost at the
  * ring's end. */
 bool ipc_events_room(const struct ipc_event_writer *writer, uint32_t data_size);

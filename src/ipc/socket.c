@@ -3,6 +3,7 @@
 #include "ipc/socket.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,12 +62,11 @@ int ipc_connect(const char *run_dir)
 
 static void attach_fds(struct msghdr *message, union fd_message *room, const struct ipc_fds *fds)
 {
-	struct cmsghdr *header;
+	struct cmsghdr *header = &room->header;
 
 	memset(room, 0, sizeof(*room));
 	message->msg_control = room->bytes;
 	message->msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)fds->count);
-	header = CMSG_FIRSTHDR(message);
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
 	header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)fds->count);
@@ -113,6 +113,8 @@ int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int 
 	struct ipc_fds got = {0};
 	struct msghdr message;
 	ssize_t received;
+	bool again;
+	bool reset = false;
 
 	do {
 		message = (struct msghdr){.msg_iov = &part,
@@ -120,7 +122,10 @@ int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int 
 					  .msg_control = room.bytes,
 					  .msg_controllen = sizeof(room.bytes)};
 		received = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
-	} while (received < 0 && errno == EINTR);
+		/* Who ends without having read all: that is told first, once, and then what it sent. */
+		again = received < 0 && (errno == EINTR || (errno == ECONNRESET && !reset));
+		reset = reset || (again && errno == ECONNRESET);
+	} while (again);
 	if (received < 0) {
 		return -errno;
 	}
@@ -177,9 +182,6 @@ int ipc_call(int fd, const struct ipc_request *request, void *buf, struct ipc_fd
 
 	into->count = 0;
 	received = ipc_receive_packet(fd, buf, IPC_REPLY_MAX, into, sent ? MSG_DONTWAIT : 0);
-	if (received == -ECONNRESET) { /* the error is told before what was queued */
-		received = ipc_receive_packet(fd, buf, IPC_REPLY_MAX, into, MSG_DONTWAIT);
-	}
 	if (received <= 0) {
 		return received == 0 || sent ? -EPIPE : gone(received);
 	}

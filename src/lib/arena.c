@@ -77,6 +77,11 @@ static uint32_t new_block(struct arena *arena)
 	return arena->count++;
 }
 
+uint32_t arena_bin(uint64_t size)
+{
+	return bin_of(rounded(size));
+}
+
 int arena_init(struct arena *arena, uint64_t size)
 {
 	memset(arena, 0, sizeof(*arena));

@@ -35,6 +35,8 @@ void arena_fini(struct arena *arena);
 uint32_t arena_take(struct arena *arena, uint64_t size);
 void arena_give(struct arena *arena, uint32_t block);
 uint64_t arena_offset(const struct arena *arena, uint32_t block);
+/* Below ARENA_BINS: blocks of 64 << n to less than 128 << n bytes. */
+uint32_t arena_bin(uint64_t size);
 /* Whether arena_take would find one. */
 bool arena_has(const struct arena *arena, uint64_t size);
 

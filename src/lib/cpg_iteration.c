@@ -62,7 +62,8 @@ static cs_error_t snapshot(const struct answer *answer, struct iteration **out)
 
 /* The list is guarded by call_lock, which the answer still holds. A finalize that has begun
  * closes what is in the list when it comes to it, and it comes to it with the lock. */
-static cs_error_t publish(struct instance *instance, struct iteration *iteration)
+static cs_error_t publish(struct instance *instance, struct iteration *iteration,
+			  cpg_iteration_handle_t *handle)
 {
 	int err;
 
@@ -77,6 +78,7 @@ static cs_error_t publish(struct instance *instance, struct iteration *iteration
 		return hdb_error_to_cs(err);
 	}
 	list_append(&instance->iterations, &iteration->link);
+	*handle = iteration->handle;
 	return CS_OK;
 }
 
@@ -91,10 +93,7 @@ static cs_error_t begin(struct instance *instance, const struct ipc_request *req
 		error = snapshot(&answer, &iteration);
 	}
 	if (error == CS_OK) {
-		error = publish(instance, iteration);
-	}
-	if (error == CS_OK) {
-		*handle = iteration->handle;
+		error = publish(instance, iteration, handle);
 	}
 	answer_end(instance, &answer);
 	return error;

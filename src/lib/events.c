@@ -354,8 +354,9 @@ static void settle(struct instance *instance)
 		region_map_drop(instance, event.region);
 		consume(instance, &event);
 	}
+	events->settled = false;
 	if (read == IPC_READ_EMPTY) {
-		quiet(instance);
+		events->settled = quiet(instance) == NEXT_NONE;
 	}
 }
 
@@ -376,7 +377,8 @@ enum next events_next(struct instance *instance, struct incoming *in)
 			again = next == NEXT_NONE;
 			break;
 		case IPC_READ_EMPTY:
-			next = quiet(instance);
+			next = events->settled ? NEXT_NONE : quiet(instance);
+			events->settled = false;
 			again = next == NEXT_EVENT;
 			break;
 		case IPC_READ_CORRUPT:

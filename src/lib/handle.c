@@ -27,15 +27,24 @@ static uint32_t new_check(void)
 	return check;
 }
 
+static struct handle_slot *chunk_of(struct handles *table, uint32_t index)
+{
+	return __atomic_load_n(&table->chunks[index / HANDLE_CHUNK_SLOTS], __ATOMIC_ACQUIRE);
+}
+
+/* Of a number that anybody may have said; NULL: there is no such place. */
+static struct handle_slot *slot_find(struct handles *table, uint32_t index)
+{
+	struct handle_slot *chunk =
+		index / HANDLE_CHUNK_SLOTS < HANDLE_CHUNKS ? chunk_of(table, index) : NULL;
+
+	return chunk ? &chunk[index % HANDLE_CHUNK_SLOTS] : NULL;
+}
+
+/* Of a place that there is. */
 static struct handle_slot *slot_of(struct handles *table, uint32_t index)
 {
-	struct handle_slot *chunk;
-
-	if (index / HANDLE_CHUNK_SLOTS >= HANDLE_CHUNKS) {
-		return NULL;
-	}
-	chunk = __atomic_load_n(&table->chunks[index / HANDLE_CHUNK_SLOTS], __ATOMIC_ACQUIRE);
-	return chunk ? &chunk[index % HANDLE_CHUNK_SLOTS] : NULL;
+	return &chunk_of(table, index)[index % HANDLE_CHUNK_SLOTS];
 }
 
 /* With the lock held. Chunks stay for ever: a stale handle may look into them at any time. */
@@ -85,7 +94,7 @@ int handles_add(struct handles *table, void *object, uint64_t *handle)
 
 void *handles_get(struct handles *table, uint64_t handle)
 {
-	struct handle_slot *slot = slot_of(table, (uint32_t)handle);
+	struct handle_slot *slot = slot_find(table, (uint32_t)handle);
 	uint64_t word;
 
 	if (!slot || CHECK(handle) == 0) {

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"
+#include "lib/arena.h"
 #include "lib/handle.h"
 
 /* A piece of heap that a dispatching thread works with; kept for the next one when it is small. */
@@ -42,6 +43,7 @@ struct payload_move {
 struct events {
 	pthread_mutex_t lock;
 	struct ipc_event_reader reader;
+	bool settled; /* the socket was looked at when the last event was taken: not again at once */
 	int64_t owed; /* bytes in the event socket that stand for no event any more */
 	const uint8_t *slab;
 	uint64_t slab_size;
@@ -76,6 +78,12 @@ struct lent {
 	uint32_t next_free;
 };
 
+/* Since when the common region has no room for messages of about that size; 0: it had the last time. */
+struct starving {
+	uint64_t since_ms;
+	uint64_t size;
+};
+
 struct sending {
 	pthread_mutex_t lock;
 	bool joined;
@@ -85,7 +93,9 @@ struct sending {
 	uint64_t completions;
 	struct list regions; /* the first is the common one */
 	uint64_t regions_size;
-	uint64_t handover_size; /* of the common region */
+	uint64_t handover_size;		      /* of the common region */
+	struct starving starving[ARENA_BINS]; /* by arena_bin */
+	bool starved;			      /* some of them */
 	struct lent *lent;
 	uint32_t lent_free; /* + 1; 0: none */
 	uint64_t checked_at_ms;

@@ -130,6 +130,35 @@ static bool take_from(struct sending *sending, struct send_region *region, uint6
 	return true;
 }
 
+static void note_room(struct sending *sending, uint64_t size)
+{
+	for (uint32_t i = 0; sending->starved && i <= arena_bin(size); i++) {
+		if (size >= sending->starving[i].size) {
+			sending->starving[i] = (struct starving){0};
+		}
+	}
+}
+
+/* Members that do not read give back what is ours within a moment, or have it copied. But a daemon that is
+ * stopped while its programs use our memory keeps that until it goes on, and what it keeps may be all
+ * of a region, or lie so that a larger message finds no room between. */
+static bool starved(struct sending *sending, uint64_t size)
+{
+	struct starving *starving = &sending->starving[arena_bin(size)];
+	uint64_t now = now_ms();
+
+	sending->starved = true;
+	starving->since_ms = starving->since_ms ? starving->since_ms : now;
+	starving->size = size > starving->size ? size : starving->size;
+	for (uint32_t i = 0; i <= arena_bin(size); i++) {
+		starving = &sending->starving[i];
+		if (starving->since_ms && now - starving->since_ms >= IPC_STARVED_MS) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static bool take_common(struct sending *sending, uint64_t size, bool handover, uint32_t *token)
 {
 	uint64_t handed = handover ? size : 0;
@@ -140,6 +169,7 @@ static bool take_common(struct sending *sending, uint64_t size, bool handover, u
 		return false;
 	}
 	sending->handover_size += handed;
+	note_room(sending, size);
 	return true;
 }
 
@@ -221,7 +251,7 @@ cs_error_t send_memory_take(struct instance *instance, uint64_t size, bool hando
 	if (handover) {
 		return take_large(instance, size, UINT64_MAX, token);
 	}
-	return size > COMMON_MESSAGE_MAX_BYTES
+	return size > COMMON_MESSAGE_MAX_BYTES || starved(sending, size)
 		       ? take_large(instance, size, EXTRA_TOTAL_BYTES, token)
 		       : CS_ERR_TRY_AGAIN;
 }
@@ -281,7 +311,7 @@ bool send_memory_full(struct instance *instance)
 		return false;
 	}
 	return (sending->lent && sending->lent_free == 0) ||
-	       !arena_has(&region_at(sending->regions.next)->arena, 1);
+	       (!arena_has(&region_at(sending->regions.next)->arena, 1) && !starved(sending, 1));
 }
 
 void send_memory_fini(struct sending *sending)

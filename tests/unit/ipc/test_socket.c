@@ -142,6 +142,25 @@ static void packet__nothing_and_nobody(void **state)
 	assert_int_equal(ipc_send_packet(ends[1], "x", 1, NULL, 0, NULL, 0), -EPIPE);
 }
 
+/* The system tells of the bell that nobody has read before it gives what was sent. */
+static void packet__sender_ended_with_unread_bytes(void **state)
+{
+	struct ipc_fds fds;
+
+	(void)state;
+	assert_int_equal(ipc_send_packet(ends[0], "a", 1, NULL, 0, &(struct ipc_fds){.count = 1},
+					 MSG_DONTWAIT),
+			 0);
+	assert_int_equal(ipc_send_packet(ends[0], "bc", 2, NULL, 0, NULL, 0), 0);
+	assert_int_equal(ipc_send_packet(ends[1], "!", 1, NULL, 0, NULL, 0), 0);
+	ipc_close(&ends[0]);
+	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &fds, MSG_DONTWAIT), 1);
+	assert_int_equal(fds.count, 1);
+	ipc_close_fds(&fds);
+	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &fds, MSG_DONTWAIT), 2);
+	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &fds, MSG_DONTWAIT), 0);
+}
+
 static void answer(uint32_t kind, uint64_t data_size, uint32_t flags, size_t sent)
 {
 	struct ipc_reply reply = {.kind = kind, .data_size = data_size, .flags = flags};
@@ -202,6 +221,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(packet__too_long, pair, unpair),
 		cmocka_unit_test_setup_teardown(packet__no_descriptor_left, pair, unpair),
 		cmocka_unit_test_setup_teardown(packet__nothing_and_nobody, pair, unpair),
+		cmocka_unit_test_setup_teardown(packet__sender_ended_with_unread_bytes, pair,
+						unpair),
 		cmocka_unit_test_setup_teardown(call__checks_the_answer, pair, unpair),
 		cmocka_unit_test_setup_teardown(call__answer_came_before_the_question, pair,
 						unpair),

@@ -178,6 +178,13 @@ void program_send(struct program *program, uint64_t n, size_t size)
 	free(bytes);
 }
 
+void program_not_under_valgrind(void)
+{
+	if (getenv("CORONET_VALGRIND")) {
+		skip();
+	}
+}
+
 static void wait_for(struct program *program, const int *counter, int count)
 {
 	time_t end = time(NULL) + 20;

@@ -44,6 +44,8 @@ void program_close(struct program *program);
 
 /* Sends `size` bytes of test message n; repeats after TRY_AGAIN, dispatching meanwhile. */
 void program_send(struct program *program, uint64_t n, size_t size);
+/* Skips the test where CORONET_VALGRIND is set (tests/long/valgrind). */
+void program_not_under_valgrind(void);
 /* Dispatches until that many messages, confchgs or totem events were seen. Fails the test after
  * 20 s. */
 void program_wait_messages(struct program *program, int count);

@@ -280,6 +280,8 @@ static void serve(const struct server_options *options, const char *dir, int con
 	struct clients_config config = {.run_dir = dir,
 					.node = 1,
 					.connections_max = options->connections_max,
+					.user_connections_max = options->user_connections_max,
+					.user_memory_max_bytes = options->user_memory_max_bytes,
 					.queue_max_bytes = options->queue_max_bytes,
 					.inline_max_bytes = options->inline_max_bytes,
 					.hello_max_ms = options->hello_max_ms,
@@ -350,9 +352,13 @@ struct server *server_start(const struct server_options *options)
 
 static struct server_state ask(struct server *server, enum server_op op, uint64_t a, uint64_t b)
 {
-	struct server_command command = {.op = op, .a = a, .b = b};
+	struct server_command command;
 	struct server_state state = {0};
 
+	memset(&command, 0, sizeof(command)); /* between its members too */
+	command.op = op;
+	command.a = a;
+	command.b = b;
 	if (send(server->control, &command, sizeof(command), MSG_NOSIGNAL) < 0 ||
 	    recv(server->control, &state, sizeof(state), 0) != (ssize_t)sizeof(state)) {
 		fprintf(stderr, "the test server is gone\n");

@@ -15,10 +15,12 @@ struct server_options {
 	bool deny;		  /* uidgid allows nobody */
 	uint64_t queue_max_bytes; /* 0: the default */
 	uint32_t inline_max_bytes;
-	uint32_t connections_max; /* 0: 64 */
-	uint32_t hello_max_ms;	  /* 0: the default */
-	uint32_t slots;		  /* 0: 256 */
-	uint32_t files_max;	  /* RLIMIT_NOFILE of the server; 0: as it is */
+	uint32_t connections_max;	/* 0: 64 */
+	uint32_t user_connections_max;	/* 0: all */
+	uint64_t user_memory_max_bytes; /* 0: no limit */
+	uint32_t hello_max_ms;		/* 0: the default */
+	uint32_t slots;			/* 0: 256 */
+	uint32_t files_max;		/* RLIMIT_NOFILE of the server; 0: as it is */
 };
 
 /* What a test can tell it. Commands of the second part exist only with the fake engine. */

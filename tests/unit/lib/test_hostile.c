@@ -3,6 +3,7 @@
  * beside it goes on as if nothing had happened. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,13 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <corosync/cpg.h>
 
+#include "engine/engine.h"
 #include "ipc/memory.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"
@@ -73,7 +77,8 @@ static uint32_t call(struct raw *raw, const struct ipc_request *request, struct 
 static void raw_open_as(struct raw *raw, uint32_t kind)
 {
 	struct ipc_request as = {.kind = IPC_HELLO, .arg = kind, .value = hello.value};
-	struct ipc_request join = {.kind = IPC_JOIN, .pid = 4711, .name = group_g};
+	static uint32_t pid = 4711; /* another each time: several are in one group */
+	struct ipc_request join = {.kind = IPC_JOIN, .pid = pid++, .name = group_g};
 	struct ipc_request region = {.kind = IPC_REGION_NEW, .value = MEMORY_SIZE};
 	struct ipc_fds fds;
 	void *base;
@@ -614,6 +619,278 @@ static void memory__is_sealed(void **state)
 	raw_close(&raw);
 }
 
+/* Sends a message from each of so many regions. */
+static void send_from_many(struct raw *raw, uint32_t count)
+{
+	struct ipc_request request = {.kind = IPC_REGION_NEW, .value = 65536};
+	struct ipc_fds fds;
+
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(call(raw, &request, &fds), CS_OK);
+		ipc_close_fds(&fds);
+		publish(raw,
+			&(struct ipc_send){
+				.region = raw->region, .size = 8000, .guarantee = 2, .token = i});
+	}
+}
+
+static uint32_t read_descriptors(struct raw *raw)
+{
+	struct ipc_side side;
+	struct ipc_fds fds;
+	uint32_t count = 0;
+
+	while (ipc_receive_packet(raw->fds.fd[1], &side, sizeof(side), &fds, MSG_DONTWAIT) > 0) {
+		count += (uint32_t)fds.count;
+		ipc_close_fds(&fds);
+	}
+	return count;
+}
+
+static void consume(struct raw *raw)
+{
+	struct ipc_indexes *indexes = ipc_indexes(raw->shared);
+
+	ipc_exchange(&indexes->events_consumed, ipc_load(&indexes->events_published));
+	bell(raw);
+}
+
+/* It says that it has read all, and takes no descriptor out of its side socket: there are never more than 64
+ * in it. Whoever takes them gets all. */
+static void side__descriptors_not_taken(void **state)
+{
+	uint32_t taken = 0;
+	struct raw sender[2];
+	struct raw raw;
+
+	(void)state;
+	raw_open(&raw);
+	for (int i = 0; i < 2; i++) {
+		raw_open(&sender[i]);
+		send_from_many(&sender[i], 60);
+	}
+	for (int i = 0; i < 50; i++) {
+		consume(&raw);
+		consume(&sender[0]);
+		consume(&sender[1]);
+		poll(NULL, 0, 2);
+	}
+	taken = read_descriptors(&raw);
+	assert_int_equal(taken, 64);
+	for (int i = 0; i < 500 && taken < 120; i++) {
+		consume(&raw);
+		poll(NULL, 0, 2);
+		taken += read_descriptors(&raw);
+	}
+	assert_int_equal(taken, 120);
+	raw_close(&raw);
+	for (int i = 0; i < 2; i++) {
+		raw_close(&sender[i]);
+	}
+	for (int i = 0; i < 500 && server_state(server).regions > 1; i++) {
+		poll(NULL, 0, 10);
+	}
+}
+
+/* --- One user, many connections --- */
+
+/* Says hello, joins, and has so many regions; how many it got. */
+static int regions_of(uint32_t count, uint64_t size)
+{
+	struct ipc_request request = {.kind = IPC_REGION_NEW, .value = size};
+	struct raw raw = {.fd = ipc_connect(server_dir(server))};
+	uint32_t got = 0;
+	struct ipc_fds fds;
+
+	if (call(&raw, &hello, &raw.fds) != CS_OK) {
+		_exit(250);
+	}
+	while (got < count && call(&raw, &request, &fds) == CS_OK) {
+		ipc_close_fds(&fds);
+		got++;
+	}
+	/* The connection stays. */
+	return (int)got;
+}
+
+/* In a process of that user: the sum over connections; what remains of it divided by `unit`. */
+static int regions_as(uid_t uid, uint32_t connections, uint32_t count, uint64_t size, int unit)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	if (child == 0) {
+		int sum = 0;
+
+		if (setresuid(uid, uid, uid)) {
+			_exit(251);
+		}
+		for (uint32_t i = 0; i < connections; i++) {
+			sum += regions_of(count, size);
+		}
+		_exit(sum / unit);
+	}
+	waitpid(child, &status, 0);
+	for (int i = 0; i < 500 && server_state(server).regions > 1; i++) {
+		poll(NULL, 0, 10);
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void start_own(const struct server_options *options, struct server **common)
+{
+	*common = server;
+	server = server_start(options);
+}
+
+static void stop_own(struct server **common)
+{
+	server_stop_empty(&server);
+	server = *common;
+	setenv("CORONET_RUN_DIR", server_dir(server), 1);
+}
+
+static void user__has_three_quarters_of_its_memory_for_sending(void **state)
+{
+	struct server_options options = {.user_memory_max_bytes = 8u << 20};
+	struct server *common;
+
+	(void)state;
+	if (getuid() != 0) {
+		skip();
+	}
+	start_own(&options, &common);
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(regions_as(65534, 3, 4, 1u << 20, 1), 6);
+		assert_int_equal(regions_as(65534, 1, 1, (6u << 20) + 1, 1), 0);
+	}
+	assert_int_equal(regions_as(0, 3, 4, 1u << 20, 1), 12);
+	assert_int_equal(server_log_lines(server, "uid 65534: its user has all that one may have"),
+			 9);
+	stop_own(&common);
+}
+
+/* Regions have numbers, and there are not so many of them. */
+static void user__has_three_quarters_of_all_regions(void **state)
+{
+	struct rlimit files, many;
+	struct server *common;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &files);
+	many = (struct rlimit){10000, files.rlim_max};
+	if (getuid() != 0 || setrlimit(RLIMIT_NOFILE, &many)) {
+		skip();
+	}
+	start_own(NULL, &common);
+	assert_int_equal(regions_as(65534, 50, 64, 4096, 16),
+			 (ENGINE_REGIONS_MAX - ENGINE_REGIONS_MAX / 4) / 16);
+	assert_int_equal(regions_as(0, 50, 64, 4096, 16), 50 * 64 / 16);
+	stop_own(&common);
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+/* It reads nothing. 1: it was disconnected. */
+static int unread_as(uid_t uid)
+{
+	int ends[2];
+	char byte;
+	pid_t child;
+	int status = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		struct pollfd watch;
+		struct raw raw;
+
+		if (setresuid(uid, uid, uid)) {
+			_exit(251);
+		}
+		raw_open(&raw);
+		watch = (struct pollfd){.fd = raw.fd};
+		if (write(ends[1], "", 1) != 1) {
+			_exit(252);
+		}
+		_exit(poll(&watch, 1, 2000) == 1);
+	}
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	for (int i = 0; i < 20; i++) {
+		server_command(server, SERVER_REMOTE, 10, 30000);
+		poll(NULL, 0, 10);
+	}
+	waitpid(child, &status, 0);
+	close(ends[0]);
+	close(ends[1]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void user__is_disconnected_when_too_much_waits_for_it(void **state)
+{
+	struct server_options options = {.user_memory_max_bytes = 3u << 20, .slots = 64};
+	struct server *common;
+
+	(void)state;
+	if (getuid() != 0) {
+		skip();
+	}
+	start_own(&options, &common);
+	assert_int_equal(unread_as(65534), 1);
+	assert_true(server_logged(server, "its user has more than clients.user_memory_max"));
+	assert_int_equal(unread_as(0), 0);
+	stop_own(&common);
+}
+
+/* --- The log --- */
+
+static void log__is_not_filled_by_broken_rules(void **state)
+{
+	struct ipc_request wrong = {.kind = IPC_LOCAL};
+	static _Alignas(8) uint8_t buf[IPC_REPLY_MAX];
+	struct server *common;
+
+	(void)state;
+	start_own(NULL, &common);
+	for (int i = 0; i < 200; i++) {
+		int fd = ipc_connect(server_dir(server));
+
+		assert_int_equal(ipc_call(fd, &wrong, buf, NULL), -EPIPE);
+		close(fd);
+	}
+	assert_int_equal(server_log_lines(server, "does not speak our language"), 60);
+	stop_own(&common);
+}
+
+static void log__is_not_filled_by_who_may_not_connect(void **state)
+{
+	struct server_options options = {.deny = true};
+	struct server *common;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	if (getuid() != 0) {
+		skip();
+	}
+	start_own(&options, &common);
+	child = fork();
+	if (child == 0) {
+		bool all = setgroups(0, NULL) == 0 && setresgid(65534, 65534, 65534) == 0 &&
+			   setresuid(65534, 65534, 65534) == 0;
+
+		for (int i = 0; i < 50 && all; i++) {
+			cpg_handle_t handle;
+
+			all = cpg_initialize(&handle, NULL) == CS_ERR_ACCESS;
+		}
+		_exit(all ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(server_log_lines(server, "may not connect"), 10);
+	stop_own(&common);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +917,12 @@ int main(void)
 		cmocka_unit_test(pins__all_set_and_never_cleared),
 		cmocka_unit_test(pins__flicker),
 		cmocka_unit_test(memory__is_sealed),
+		cmocka_unit_test(side__descriptors_not_taken),
+		cmocka_unit_test(user__has_three_quarters_of_its_memory_for_sending),
+		cmocka_unit_test(user__has_three_quarters_of_all_regions),
+		cmocka_unit_test(user__is_disconnected_when_too_much_waits_for_it),
+		cmocka_unit_test(log__is_not_filled_by_broken_rules),
+		cmocka_unit_test(log__is_not_filled_by_who_may_not_connect),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
