@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/confine.h"
 #include "daemon/engine_host.h"
 #include "config/exit_code.h"
 #include "daemon/log.h"
@@ -48,6 +49,13 @@ static void finish_if_stopped(struct daemon *daemon)
 			"the ring did not take leave within %d ms: stopping without",
 			DAEMON_STOP_MS);
 		loop_stop(daemon->loop);
+	}
+}
+
+static void stop_if_lost(struct daemon *daemon)
+{
+	if (daemon->lost) {
+		daemon_stop(daemon);
 	}
 }
 
@@ -92,7 +100,10 @@ static void settle(void *ctx)
 	bool more;
 
 	note_pause(daemon);
+	confine_tell();
 	more = clients_turn(daemon->clients) || polling_goes_on(daemon);
+	engine_wake_peers(daemon->engine);
+	stop_if_lost(daemon);
 	deadline_ms = more ? 0 : next_deadline_ms(daemon);
 	tell_ready(daemon);
 	finish_if_stopped(daemon);
@@ -161,7 +172,8 @@ static void signal_came(void *ctx, int number)
 static const int served_signals[] = {SIGHUP, SIGUSR2, SIGTERM, SIGINT, SIGQUIT};
 #define SERVED_SIGNALS (sizeof(served_signals) / sizeof(served_signals[0]))
 
-/* From when there is something to clean up until the loop has them. */
+/* From the first line of the log until the loop has them, and again when it has ended: who was told to stop twice has
+ * stopped all the same. */
 static void hold_signals(int how)
 {
 	sigset_t set;
@@ -304,6 +316,24 @@ enum engine_dissemination daemon_dissemination(const struct daemon *daemon,
 	return strcmp(daemon->carrier.ops->name, "rdma") == 0 ? ENGINE_AUTO : ENGINE_DIRECT;
 }
 
+/* Once, and where it is seen. Shared memory is between processes of one user. */
+static void say_how_protected(const struct daemon *daemon)
+{
+	char id[CLUSTER_KEY_TEXT_SIZE];
+
+	if (daemon->key) {
+		cluster_key_text(daemon->key->id, id);
+		log_say(LOG_PART_MAIN, LOG_NOTICE,
+			"the ring is protected: crypto_cipher %s, crypto_hash %s, key %s",
+			crypto_cipher_name(key_suite(daemon->config).cipher),
+			crypto_hash_name(key_suite(daemon->config).hash), id);
+	} else if (strcmp(daemon->carrier.ops->name, "rdma") == 0) {
+		log_say(LOG_PART_MAIN, LOG_WARNING,
+			"the ring is NOT protected: whoever reaches its network can read and forge "
+			"messages; crypto_cipher, crypto_hash and a key file would prevent that");
+	}
+}
+
 static int open_engine(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -314,6 +344,9 @@ static int open_engine(struct daemon *daemon)
 		.eager_size_bytes = config->eager_size_bytes,
 		.copy_size_bytes = config->copy_size_bytes,
 		.digest = wants_digest(daemon),
+		.protection = {.key = daemon->key,
+			       .suite = key_suite(config),
+			       .cluster_name = config->cluster_name},
 		.dissemination = daemon_dissemination(daemon, config),
 		.ring_seq = ring_id_file_last(daemon->ring_id),
 		.incarnation = daemon->incarnation,
@@ -322,6 +355,7 @@ static int open_engine(struct daemon *daemon)
 	struct transport *transport = daemon->carrier.transport;
 	int err;
 
+	say_how_protected(daemon);
 	daemon->carrier.transport = NULL;
 	err = engine_new(&wanted, &host, daemon->carrier.ops, transport, daemon->slab,
 			 &daemon->engine);
@@ -396,6 +430,19 @@ static void clients_del(void *ctx, int fd)
 	loop_del(ctx, fd);
 }
 
+/* Half of the machine is for others; but one program must be able to have all that one may have. */
+static uint64_t user_memory_max(const struct config *config)
+{
+	uint64_t half = memory_of_machine() / 2;
+	uint64_t least =
+		2 * (config->client_queue_max_bytes + config->client_send_memory_max_bytes);
+
+	if (config->client_user_memory_max_bytes > 0) {
+		return config->client_user_memory_max_bytes;
+	}
+	return half > least ? half : least;
+}
+
 static int open_clients(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -411,8 +458,10 @@ static int open_clients(struct daemon *daemon)
 		.slab = daemon->slab,
 		.slab_config = slab_config(daemon),
 		.connections_max = config->clients_max,
+		.user_connections_max = config->clients_user_max,
 		.queue_max_bytes = config->client_queue_max_bytes,
 		.send_max_bytes = config->client_send_memory_max_bytes,
+		.user_memory_max_bytes = user_memory_max(config),
 		.inline_max_bytes = config->client_inline_max_bytes,
 		.ctx = daemon,
 		.allow = client_allowed,
@@ -454,27 +503,52 @@ static int start(struct daemon *daemon)
 	return EXIT_OK;
 }
 
+/* The ports that only the system's own services have. */
+#define LOW_PORTS 1024
+
+static void confine(const struct config *config)
+{
+	const struct config_node *node = config_local(config);
+	bool adapter = config->transport != CONFIG_TRANSPORT_SHM;
+
+	confine_capabilities(&(struct confine_needs){
+		.memory = adapter,
+		.softroce = adapter && config->softroce,
+		.low_port = adapter && (node->port ? node->port : config->port) < LOW_PORTS});
+}
+
 int daemon_open(struct daemon *daemon, const char *run_dir)
 {
+	const struct config *config = daemon->config;
 	int code;
 
 	hold_signals(SIG_BLOCK);
+	log_say(LOG_PART_MAIN, LOG_NOTICE,
+		"coronetd %s starts: node %u of cluster %s, version %llu of %s", PACKAGE_VERSION,
+		config_local(config)->id, config->cluster_name,
+		(unsigned long long)config->config_version, config->path);
 	code = open_files(daemon, run_dir);
 	if (code == EXIT_OK) {
 		process_raise_limits();
+		confine(config);
 		code = open_loop(daemon);
 	}
-	code = code ? code : carrier_open(daemon->config, daemon->incarnation, &daemon->carrier);
+	code = code ? code : carrier_open(config, daemon->incarnation, &daemon->carrier);
 	code = code ? code : open_slab(daemon);
 	code = code ? code : open_engine(daemon);
 	code = code ? code : add_peers(daemon);
 	code = code ? code : open_clients(daemon);
-	return code ? code : start(daemon);
+	code = code ? code : start(daemon);
+	if (code == EXIT_OK) {
+		confine_calls(config->syscall_filter, daemon->carrier.softroce[0] != '\0');
+	}
+	return code;
 }
 
 int daemon_run(struct daemon *daemon)
 {
 	loop_run(daemon->loop);
+	hold_signals(SIG_BLOCK);
 	log_say(LOG_PART_MAIN, LOG_NOTICE, "stopped");
 	return daemon->exit_code;
 }
@@ -496,5 +570,6 @@ void daemon_close(struct daemon *daemon)
 	ring_id_file_free(&daemon->ring_id);
 	run_dir_free(&daemon->run_dir);
 	polling_end(&daemon->polling);
+	confine_tell();
 	config_free(&daemon->config);
 }

@@ -7,6 +7,7 @@
 #include "clients/clients.h"
 #include "config/config.h"
 #include "daemon/history.h"
+#include "daemon/key.h"
 #include "daemon/loop.h"
 #include "daemon/pauses.h"
 #include "daemon/polling.h"
@@ -21,6 +22,7 @@
 struct daemon {
 	struct config_source source; /* for reloads */
 	struct config *config;
+	struct cluster_key *key; /* NULL: the ring is not protected */
 	bool run_dir_given;
 	struct run_dir *run_dir;
 	struct ring_id_file *ring_id;
@@ -36,6 +38,7 @@ struct daemon {
 	uint64_t started_ms;
 	uint64_t incarnation;
 	bool ready; /* the first ring is there and was told */
+	bool lost;  /* the adapter */
 	bool stopping;
 	uint64_t stop_by_ms;
 	int exit_code;

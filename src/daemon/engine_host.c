@@ -5,7 +5,15 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "config/exit_code.h"
+#include "crypto/secret.h"
 #include "daemon/log.h"
+
+static int random_bytes(void *ctx, void *out, size_t size)
+{
+	(void)ctx;
+	return secret_random(out, size);
+}
 
 static int persist(void *ctx, uint64_t ring_seq)
 {
@@ -47,6 +55,17 @@ static int foreign(void *ctx, const struct engine_foreign *memory, uint32_t *reg
 static void region_gone(void *ctx, uint32_t region)
 {
 	clients_region_gone(((struct daemon *)ctx)->clients, region);
+}
+
+/* The adapter cannot be opened again while this process has the old one open (librdmacm keeps it). */
+static void transport_lost(void *ctx)
+{
+	struct daemon *daemon = ctx;
+
+	log_say(LOG_PART_MAIN, LOG_CRIT,
+		"the adapter is gone, and this node is alone: the daemon ends. Start it again when the adapter is back; systemd does");
+	daemon->exit_code = EXIT_FATAL;
+	daemon->lost = true;
 }
 
 static void say(void *ctx, int priority, const char *text)
@@ -92,6 +111,7 @@ static void configuration(void *ctx, const struct totem_action *action)
 struct engine_host engine_host(struct daemon *daemon)
 {
 	return (struct engine_host){.ctx = daemon,
+				    .random = random_bytes,
 				    .persist = persist,
 				    .deliver = deliver,
 				    .confchg = confchg,
@@ -99,6 +119,7 @@ struct engine_host engine_host(struct daemon *daemon)
 				    .sent = sent,
 				    .foreign = foreign,
 				    .region_gone = region_gone,
+				    .transport_lost = transport_lost,
 				    .log = say,
 				    .state = state,
 				    .configuration = configuration};

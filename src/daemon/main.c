@@ -9,6 +9,7 @@
 
 #include "daemon/daemon.h"
 #include "config/exit_code.h"
+#include "daemon/confine.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/process.h"
@@ -32,7 +33,7 @@ static void tell(void *ctx, int priority, const char *text)
 	log_say(LOG_PART_MAIN, priority, "%s", text);
 }
 
-static void print_summary(const struct config *config)
+static void print_summary(const struct config *config, const struct cluster_key *key)
 {
 	const struct config_node *node = config_local(config);
 
@@ -40,18 +41,29 @@ static void print_summary(const struct config *config)
 	       config->path, config->cluster_name, config->node_count,
 	       config_transport_name((enum config_transport)config->transport), node->id,
 	       node->name[0] ? " (" : "", node->name, node->name[0] ? ")" : "");
+	if (key) {
+		char id[CLUSTER_KEY_TEXT_SIZE];
+
+		cluster_key_text(key->id, id);
+		printf("The ring is protected: crypto_cipher %s, crypto_hash %s, key %s from %s\n",
+		       crypto_cipher_name(key_suite(config).cipher),
+		       crypto_hash_name(key_suite(config).hash), id, config->keyfile);
+	}
 }
 
 static int test(const struct config_source *source)
 {
 	struct messages messages = {0};
 	struct config *config = NULL;
+	struct cluster_key *key = NULL;
 	int code = config_load(source, &messages, &config);
 
+	code = code ? code : key_load(config, &messages, &key);
 	messages_flush(&messages, complain, NULL);
 	if (code == EXIT_OK) {
-		print_summary(config);
+		print_summary(config, key);
 	}
+	key_free(&key);
 	config_free(&config);
 	return code;
 }
@@ -96,10 +108,6 @@ static int start(const struct options *options, struct daemon *daemon, struct me
 	daemon->run_dir_given = options->run_dir != NULL;
 	log_open(&daemon->config->logging);
 	messages_flush(messages, tell, NULL);
-	log_say(LOG_PART_MAIN, LOG_NOTICE,
-		"coronetd %s starts: node %u of cluster %s, version %llu of %s", PACKAGE_VERSION,
-		config_local(daemon->config)->id, daemon->config->cluster_name,
-		(unsigned long long)daemon->config->config_version, daemon->config->path);
 	err = options->foreground ? 0 : process_background();
 	if (err) {
 		log_say(LOG_PART_MAIN, LOG_ERR, "cannot go into the background: %s",
@@ -116,17 +124,20 @@ static int run(const struct options *options)
 	struct messages messages = {0};
 	int code;
 
+	confine_begin();
 	/* Until it can be served: its default is to end the process. */
 	signal(SIGHUP, SIG_IGN);
 	daemon.source.path = absolute(options->config, config_room);
 	daemon.source.node = options->node;
 	code = config_load(&daemon.source, &messages, &daemon.config);
+	code = code ? code : key_load(daemon.config, &messages, &daemon.key);
 	if (code) {
 		openlog("coronetd", LOG_PID, LOG_DAEMON);
 		messages_flush(&messages, complain_to_syslog, NULL);
 		return code;
 	}
 	code = start(options, &daemon, &messages);
+	key_free(&daemon.key);
 	config_free(&daemon.config);
 	log_close();
 	return code;

@@ -68,3 +68,11 @@ bool memory_lock_limit(uint64_t *bytes)
 	*bytes = limit.rlim_cur;
 	return true;
 }
+
+uint64_t memory_of_machine(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES);
+	long page_bytes = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+}

@@ -19,6 +19,9 @@ void memory_facts(struct memory_facts *out);
  * not there. */
 uint64_t memory_field(const char *text, const char *name);
 
+/* Bytes. */
+uint64_t memory_of_machine(void);
+
 /* Whether RLIMIT_MEMLOCK binds this process, and at how many bytes. */
 bool memory_lock_limit(uint64_t *bytes);
 

@@ -28,6 +28,14 @@ static void keep_text(const char *name, const char *old, char *new)
 	}
 }
 
+static void keep_word(const char *name, const char *old, const char *new)
+{
+	if (strcmp(old, new) != 0) {
+		log_say(LOG_PART_MAIN, LOG_NOTICE,
+			"reload: %s stays %s until the daemon is restarted", name, old);
+	}
+}
+
 static void keep_number(const char *name, uint64_t old, uint64_t new)
 {
 	if (old != new) {
@@ -55,8 +63,15 @@ static void keep(const struct config *old, struct config *new)
 			config_transport_name((enum config_transport)old->transport));
 		new->transport = old->transport;
 	}
+	keep_word("totem.crypto_cipher", crypto_cipher_name(key_suite(old).cipher),
+		  crypto_cipher_name(key_suite(new).cipher));
+	keep_word("totem.crypto_hash", crypto_hash_name(key_suite(old).hash),
+		  crypto_hash_name(key_suite(new).hash));
+	new->crypto_cipher = old->crypto_cipher;
+	new->crypto_hash = old->crypto_hash;
 	KEEP("totem.interface.mcastport", port);
 	KEEP("system.sched_rr", sched_rr);
+	KEEP("system.syscall_filter", syscall_filter);
 	KEEP("logging.blackbox", logging.blackbox);
 	KEEP("rdma.softroce", softroce);
 	KEEP("rdma.huge_pages", huge_pages);
@@ -69,8 +84,10 @@ static void keep(const struct config *old, struct config *new)
 	KEEP("rdma.connect_timeout", connect_timeout_ms);
 	KEEP("rdma.ack_timeout", ack_timeout_ms);
 	KEEP("clients.max", clients_max);
+	KEEP("clients.user_max", clients_user_max);
 	KEEP("clients.queue_max", client_queue_max_bytes);
 	KEEP("clients.send_memory_max", client_send_memory_max_bytes);
+	KEEP("clients.user_memory_max", client_user_memory_max_bytes);
 	KEEP("clients.inline_max", client_inline_max_bytes);
 }
 
@@ -167,6 +184,25 @@ static void change_polling(struct daemon *daemon, const struct config *new)
 	}
 }
 
+/* Of the whole cluster: it is used when all nodes have been told. */
+static void change_key(struct daemon *daemon, struct cluster_key *key)
+{
+	char id[CLUSTER_KEY_TEXT_SIZE];
+
+	if (key && !cluster_key_same(key, daemon->key)) {
+		cluster_key_text(key->id, id);
+		log_say(LOG_PART_MAIN, LOG_NOTICE,
+			"reload: the key file has another key (%s): it is used as soon as all nodes of "
+			"the ring have it",
+			id);
+	}
+	if (key) {
+		engine_change_key(daemon->engine, key);
+		key_free(&daemon->key);
+		daemon->key = key;
+	}
+}
+
 static void change_dissemination(struct daemon *daemon, const struct config *new)
 {
 	if (daemon->config->dissemination == new->dissemination) {
@@ -177,7 +213,7 @@ static void change_dissemination(struct daemon *daemon, const struct config *new
 		config_dissemination_name((enum config_dissemination) new->dissemination));
 }
 
-static void apply(struct daemon *daemon, struct config *new)
+static void apply(struct daemon *daemon, struct config *new, struct cluster_key *key)
 {
 	log_open(&new->logging);
 	remove_nodes(daemon, new);
@@ -185,6 +221,7 @@ static void apply(struct daemon *daemon, struct config *new)
 	change_times(daemon, new);
 	change_polling(daemon, new);
 	change_dissemination(daemon, new);
+	change_key(daemon, key);
 	config_free(&daemon->config);
 	daemon->config = new;
 }
@@ -194,6 +231,7 @@ void daemon_reload(struct daemon *daemon)
 	struct config_source source = {.path = daemon->source.path, .known = daemon->config};
 	struct messages messages = {0};
 	struct config *new = NULL;
+	struct cluster_key *key = NULL;
 	int code;
 
 	if (daemon->stopping) {
@@ -203,14 +241,18 @@ void daemon_reload(struct daemon *daemon)
 		process_notify("RELOADING=1");
 	}
 	code = config_load(&source, &messages, &new);
+	if (!code) {
+		keep(daemon->config, new);
+		code = key_load(new, &messages, &key);
+	}
 	messages_flush(&messages, tell, NULL);
 	if (code) {
 		log_say(LOG_PART_MAIN, LOG_ERR, "reload: nothing is changed");
+		config_free(&new);
 	} else {
-		keep(daemon->config, new);
 		keep_window(daemon->config, new);
 		keep_addresses(daemon->config, new);
-		apply(daemon, new);
+		apply(daemon, new, key);
 		log_say(LOG_PART_MAIN, LOG_NOTICE, "reload: done");
 	}
 	if (daemon->ready) {

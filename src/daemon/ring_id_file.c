@@ -8,12 +8,9 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/magic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,14 +85,6 @@ int ring_id_file_store(struct ring_id_file *file, uint64_t ring_seq)
 	return err;
 }
 
-static bool is_volatile(int directory)
-{
-	struct statfs system;
-
-	return fstatfs(directory, &system) == 0 &&
-	       (system.f_type == TMPFS_MAGIC || system.f_type == RAMFS_MAGIC);
-}
-
 /* Milliseconds: rings are not formed that often, so the clock stays ahead of what was used before. */
 static uint64_t clock_floor(void)
 {
@@ -105,16 +94,13 @@ static uint64_t clock_floor(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* There is no telling whether this node has run before: the directory may be emptied by every reboot, the disk may be new. Others
+ * may still be on a ring that it named then. */
 static int first_number(struct ring_id_file *file, struct messages *messages)
 {
-	file->last = 0;
-	if (is_volatile(file->directory)) {
-		file->last = clock_floor();
-		messages_add(messages, LOG_INFO,
-			     "%s: no ring number is stored, and a reboot empties this directory: "
-			     "numbers go on from the clock",
-			     file->path);
-	}
+	file->last = clock_floor();
+	messages_add(messages, LOG_INFO,
+		     "%s: no ring number is stored: numbers go on from the clock", file->path);
 	return 0;
 }
 

@@ -11,8 +11,8 @@
 struct ring_id_file;
 
 /* Makes the directory if it is missing, reads the last number, and sees that it can be stored again. 0, or the exit code with the reason among
- * the messages. Without a file the number starts at 0; in a directory that a reboot empties it starts at the clock instead,
- * for there may have been rings before. */
+ * the messages. Without a file the number starts at the clock, for there
+ * may have been rings before. */
 int ring_id_file_new(const char *directory, uint32_t node, struct messages *messages,
 		     struct ring_id_file **out);
 void ring_id_file_free(struct ring_id_file **file);

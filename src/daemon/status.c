@@ -8,6 +8,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/confine.h"
 #include "daemon/json.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
@@ -106,12 +107,52 @@ static void nodes(struct json *json, const struct facts *facts)
 	json_close(json, ']');
 }
 
+static void id_list(struct json *json, const char *name, const struct nodeset *set)
+{
+	json_open(json, name, '[');
+	for (uint32_t i = 0; i < set->count; i++) {
+		json_number(json, NULL, set->id[i]);
+	}
+	json_close(json, ']');
+}
+
 static void transport(struct json *json, const struct daemon *daemon)
 {
 	json_open(json, "transport", '{');
 	json_text(json, "name", daemon->carrier.ops->name);
 	json_text(json, "device", daemon->carrier.ops->device(engine_transport(daemon->engine)));
 	json_text(json, "why", daemon->carrier.why);
+	json_close(json, '}');
+}
+
+static void key_id(struct json *json, const char *name, const uint8_t *id, bool there)
+{
+	char text[CLUSTER_KEY_TEXT_SIZE];
+
+	cluster_key_text(id, text);
+	json_text(json, name, there ? text : "");
+}
+
+static void protection(struct json *json, const struct daemon *daemon)
+{
+	static const uint8_t none[CLUSTER_KEY_ID_SIZE];
+	struct engine_trust_status status;
+
+	engine_trust_status(daemon->engine, &status);
+	json_open(json, "protection", '{');
+	json_bool(json, "on", status.on);
+	json_text(json, "cipher", crypto_cipher_name(status.suite.cipher));
+	json_text(json, "hash", crypto_hash_name(status.suite.hash));
+	key_id(json, "key", status.key, status.on);
+	key_id(json, "next_key", status.next_key, memcmp(status.next_key, none, sizeof(none)) != 0);
+	id_list(json, "waiting_for", &status.waiting_for);
+	json_number(json, "generation", status.generation);
+	json_number(json, "handshakes", status.stats.handshakes);
+	json_number(json, "refused", status.stats.refused);
+	json_number(json, "forged", status.stats.forged);
+	json_number(json, "replayed", status.stats.replayed);
+	json_number(json, "early", status.stats.early);
+	json_number(json, "clear", status.stats.clear);
 	json_close(json, '}');
 }
 
@@ -193,6 +234,7 @@ static void memory(struct json *json, const struct facts *facts)
 	json_number(json, "segments_failed", extents->failed);
 	json_number(json, "send_memory", facts->clients.send_bytes);
 	json_number(json, "headers", facts->engine.header_bytes);
+	json_number(json, "sealed", facts->engine.sealed_memory_bytes);
 	json_number(json, "queues", transport->queues_bytes);
 	json_number(json, "registered", transport->registered_bytes);
 	json_number(json, "resident", facts->process.resident_bytes);
@@ -232,6 +274,17 @@ static void client_handle(void *json, const struct clients_handle *handle)
 	json_close(json, '}');
 }
 
+static void client_user(void *json, const struct clients_user *user)
+{
+	json_open(json, NULL, '{');
+	json_number(json, "uid", user->uid);
+	json_number(json, "connections", user->connections);
+	json_number(json, "regions", user->regions);
+	json_number(json, "send_memory", user->send_bytes);
+	json_number(json, "queued", user->queued_bytes);
+	json_close(json, '}');
+}
+
 static void clients(struct json *json, const struct facts *facts)
 {
 	const struct clients_stats *stats = &facts->clients;
@@ -244,19 +297,14 @@ static void clients(struct json *json, const struct facts *facts)
 	json_number(json, "spilled", stats->spilled);
 	json_number(json, "spilled_bytes", stats->spilled_bytes);
 	json_number(json, "queue_max", facts->daemon->config->client_queue_max_bytes);
+	json_number(json, "user_memory_max", stats->user_memory_max);
+	json_open(json, "users", '[');
+	clients_users(facts->daemon->clients, client_user, json);
+	json_close(json, ']');
 	json_open(json, "handles", '[');
 	clients_handles(facts->daemon->clients, client_handle, json);
 	json_close(json, ']');
 	json_close(json, '}');
-}
-
-static void id_list(struct json *json, const char *name, const struct nodeset *set)
-{
-	json_open(json, name, '[');
-	for (uint32_t i = 0; i < set->count; i++) {
-		json_number(json, NULL, set->id[i]);
-	}
-	json_close(json, ']');
 }
 
 static void time_text(const struct timespec *time, char *text, size_t size)
@@ -309,6 +357,22 @@ static void polling(struct json *json, const struct lingering *linger)
 	json_close(json, '}');
 }
 
+static void confinement(struct json *json)
+{
+	struct confine_facts facts;
+	char text[CONFINE_TEXT_MAX];
+
+	confine_report(&facts);
+	confine_capabilities_text(facts.capabilities, text);
+	json_open(json, "confinement", '{');
+	json_number(json, "uid", geteuid());
+	json_text(json, "capabilities", text);
+	json_bool(json, "no_new_privileges", facts.no_new_privileges);
+	json_text(json, "system_calls", confine_calls_name(facts.calls));
+	json_number(json, "refused", facts.refused);
+	json_close(json, '}');
+}
+
 static void identity(struct json *json, const struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
@@ -330,10 +394,12 @@ char *daemon_status(const struct daemon *daemon)
 
 	json_open(&json, NULL, '{');
 	identity(&json, daemon);
+	confinement(&json);
 	pauses(&json, &daemon->pauses);
 	polling(&json, &daemon->polling.linger);
 	ring(&json, &facts);
 	transport(&json, daemon);
+	protection(&json, daemon);
 	token(&json, &facts.ring);
 	messages(&json, &facts);
 	memory(&json, &facts);
