@@ -1,23 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
-# Runs SIM_SEEDS seeds from SIM_FIRST on, one process per processor, and begins no more after SIM_SECONDS (0: no limit).
-# A failing seed prints its replay command.
-sim=${top_builddir:-.}/tests/sim/coronet-sim
-seeds=${SIM_SEEDS:-2000}
-first=${SIM_FIRST:-1}
+# A quarter of SIM_SECONDS for the seeds that everybody runs, SIM_SEEDS of them from SIM_FIRST on, the rest for fresh ones. 0 seconds: all
+# of the former, and none of the latter.
+campaign=$(dirname "$0")/campaign.sh
 seconds=${SIM_SECONDS:-45}
-parts=$(nproc)
-each=$(((seeds + parts - 1) / parts))
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-
-for part in $(seq "$parts"); do
-	"$sim" --seed $((first + (part - 1) * each)) --seeds "$each" --seconds "$seconds" >"$out/$part" 2>&1 &
-	echo "$!" >"$out/$part.pid"
-done
-failed=0
-for part in $(seq "$parts"); do
-	wait "$(cat "$out/$part.pid")" || failed=1
-	cat "$out/$part"
-done
-exit "$failed"
+status=0
+sh "$campaign" "${SIM_FIRST:-1}" "${SIM_SEEDS:-2000}" $((seconds / 4)) || status=1
+if [ "$seconds" -gt 0 ]; then
+	sh "$campaign" fresh 10000000 $((seconds - seconds / 4)) || status=1
+fi
+exit "$status"

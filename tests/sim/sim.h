@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define SIM_NODES_MAX 8
+#define SIM_NODES_MAX 64
 #define SIM_CLIENTS   3 /* programs per node */
 #define SIM_GROUPS    3
 #define MS	      1000ull /* microseconds */
@@ -62,9 +62,16 @@ struct sim {
 	/* What a READ brings is what is there, so nothing carries a digest: bytes of something
 	 * else would be delivered. */
 	bool exact;
-	bool gentle; /* links break for a moment only: no ring may end because of that */
-	bool calm;   /* the liveness phase: nothing new goes wrong, programs fall silent */
-	bool ending; /* the run is over: no node starts again */
+	bool restless;	  /* programs come and go all the time */
+	bool nagging;	  /* things go wrong just when the ring changes its state */
+	bool clocks_wrap; /* 32 bits of milliseconds are about to run over */
+	uint32_t crowd;	  /* with many nodes each sends less: milliseconds between its bursts */
+	uint64_t ring_seq_first;
+	bool sealed;	     /* nodes have a key, and nothing passes between them in the clear */
+	uint32_t key_number; /* the last key that nodes were given */
+	bool gentle;	     /* links break for a moment only: no ring may end because of that */
+	bool calm;	     /* the liveness phase: nothing new goes wrong, programs fall silent */
+	bool ending;	     /* the run is over: no node starts again */
 	char failure[512];
 };
 
@@ -82,6 +89,8 @@ void sim_clock_drain(struct sim *sim);
 
 /* --- sim_faults --- */
 void sim_faults_start(struct sim *sim);
+/* A ring has entered a state: that may be the moment for a fault. */
+void sim_faults_at_state(struct sim *sim, uint32_t node, bool operational);
 /* Heals every link, starts every node. */
 void sim_faults_end(struct sim *sim);
 

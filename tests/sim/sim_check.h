@@ -42,6 +42,8 @@ void sim_check_refused(struct sim *sim, uint64_t stream);
 void sim_check_delivered(struct sim *sim, uint64_t stream, uint32_t node, uint32_t pid,
 			 const uint8_t *bytes, uint64_t size);
 void sim_check_confchg(struct sim *sim, uint64_t stream, const struct engine_confchg *confchg);
+/* The groups of this node have activated the view of that ring; told once per program. */
+void sim_check_activated(struct sim *sim, uint32_t node, struct ringid ring);
 /* The program closed, left or died with its node: nothing more is owed to it. */
 void sim_check_stream_end(struct sim *sim, uint64_t stream, bool crashed);
 

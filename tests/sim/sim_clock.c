@@ -53,36 +53,41 @@ static bool earlier(const struct event *a, const struct event *b)
 	return a->at_us != b->at_us ? a->at_us < b->at_us : a->order < b->order;
 }
 
-static void swap(struct event *a, struct event *b)
+/* Finds the place for an event that stands nowhere yet, from `at` down; what is earlier moves up. */
+static void sift_down(struct sim_clock *clock, size_t at, const struct event *event)
 {
-	struct event keep = *a;
+	struct event *heap = clock->heap;
+	size_t child;
 
-	*a = *b;
-	*b = keep;
+	while ((child = 2 * at + 1) < clock->count) {
+		if (child + 1 < clock->count && earlier(&heap[child + 1], &heap[child])) {
+			child++;
+		}
+		if (!earlier(&heap[child], event)) {
+			break;
+		}
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = *event;
 }
 
-static void sift_down(struct sim_clock *clock, size_t at)
+/* Likewise from `at` up. */
+static void sift_up(struct sim_clock *clock, size_t at, const struct event *event)
 {
-	for (;;) {
-		size_t least = at;
+	struct event *heap = clock->heap;
 
-		for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < clock->count;
-		     child++) {
-			if (earlier(&clock->heap[child], &clock->heap[least])) {
-				least = child;
-			}
-		}
-		if (least == at) {
-			return;
-		}
-		swap(&clock->heap[at], &clock->heap[least]);
-		at = least;
+	while (at > 0 && earlier(event, &heap[(at - 1) / 2])) {
+		heap[at] = heap[(at - 1) / 2];
+		at = (at - 1) / 2;
 	}
+	heap[at] = *event;
 }
 
 void sim_at(struct sim *sim, uint64_t delay_us, sim_fn fn, uint32_t node, uint64_t arg)
 {
 	struct sim_clock *clock = sim->clock;
+	struct event event = {clock->now_us + delay_us, clock->order++, fn, node, arg};
 	size_t at = clock->count++;
 
 	if (clock->count > clock->capacity) {
@@ -92,25 +97,24 @@ void sim_at(struct sim *sim, uint64_t delay_us, sim_fn fn, uint32_t node, uint64
 			abort();
 		}
 	}
-	clock->heap[at] = (struct event){clock->now_us + delay_us, clock->order++, fn, node, arg};
-	while (at > 0 && earlier(&clock->heap[at], &clock->heap[(at - 1) / 2])) {
-		swap(&clock->heap[at], &clock->heap[(at - 1) / 2]);
-		at = (at - 1) / 2;
-	}
+	sift_up(clock, at, &event);
 }
 
 bool sim_clock_step(struct sim *sim, uint64_t limit_us)
 {
 	struct sim_clock *clock = sim->clock;
 	struct event event;
+	struct event last;
 
 	if (clock->count == 0 || clock->heap[0].at_us > limit_us) {
 		clock->now_us = limit_us;
 		return false;
 	}
 	event = clock->heap[0];
-	clock->heap[0] = clock->heap[--clock->count];
-	sift_down(clock, 0);
+	last = clock->heap[--clock->count];
+	if (clock->count > 0) {
+		sift_down(clock, 0, &last);
+	}
 	clock->now_us = event.at_us;
 	event.fn(sim, event.node, event.arg);
 	return true;

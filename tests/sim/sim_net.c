@@ -14,9 +14,11 @@
 #include "store/mark.h"
 #include "engine/engine.h"
 #include "tests/sim/sim_node.h"
+#include "wire/control.h"
 
 #define CONTROL_QUEUE_MAX 128
 #define ACK_TIMEOUT_US	  (1 * SECOND)
+#define READ_SLOW_US	  (800 * MS)
 
 enum class {
 	CONTROL,
@@ -46,8 +48,11 @@ struct channel {
 struct link {
 	bool up;
 	bool bulk_up;
-	bool cut;
 	bool dialling;
+	uint32_t untold;	       /* ends that have not heard yet that it is down */
+	uint32_t cuts[2];	       /* faults that lie on [lower to higher, higher to lower] */
+	uint64_t flood_until_us;       /* what has waited comes all at once */
+	uint64_t cut_epoch;	       /* grows when a whole path is cut or a cut one whole again */
 	uint64_t epoch;		       /* grows with every break */
 	uint64_t bulk_epoch;	       /* grows with every break of the bulk channel */
 	struct channel channels[2][2]; /* [0 = lower id sends, 1 = higher id sends][class] */
@@ -86,6 +91,7 @@ struct transport {
 	bool peer[SIM_NODES_MAX + 1];
 	uint64_t seen_epoch[SIM_NODES_MAX + 1]; /* of the link whose PEER_UP the owner has polled */
 	struct queue control, bulk;
+	uint32_t ups; /* PEER_UP in the queue: what comes over that link waits behind it */
 	struct queued_event *last; /* whose bytes are borrowed */
 	struct list reads;
 	uint64_t next_read;
@@ -108,6 +114,16 @@ static struct link *link_of(struct sim *sim, uint32_t a, uint32_t b)
 static struct channel *channel_of(struct sim *sim, uint32_t from, uint32_t to, enum class class)
 {
 	return &link_of(sim, from, to)->channels[from < to ? 0 : 1][class];
+}
+
+static bool cut(struct sim *sim, uint32_t from, uint32_t to)
+{
+	return link_of(sim, from, to)->cuts[from < to ? 0 : 1] > 0;
+}
+
+static bool any_cut(const struct link *link)
+{
+	return link->cuts[0] > 0 || link->cuts[1] > 0;
 }
 
 /* ---- events to a node ---- */
@@ -156,6 +172,22 @@ static void gather(struct transport *from, const struct item *item, uint8_t *out
 	}
 }
 
+/* What was held up by a silent path comes all at once, and whoever is stopped takes nothing of it. */
+#define FLOOD_US SECOND
+
+static bool is_flood(struct sim *sim, uint32_t from, uint32_t to)
+{
+	struct link *link = link_of(sim, from, to);
+
+	if (sim_now_us(sim) >= link->flood_until_us) {
+		return false;
+	}
+	if (sim->nodes[to]->paused) {
+		link->flood_until_us = sim_now_us(sim) + FLOOD_US;
+	}
+	return true;
+}
+
 static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct item *item)
 {
 	struct transport *t = sim->net->nodes[to];
@@ -163,7 +195,7 @@ static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct it
 		.kind = TRANSPORT_FRAME, .node = from, .size_bytes = item->size};
 
 	if (t->slots_count == 0) {
-		sim->net->not_ready++;
+		sim->net->not_ready += !is_flood(sim, from, to);
 		return false;
 	}
 	event.slot = t->slots[t->slots_head];
@@ -205,7 +237,7 @@ static void acknowledged(struct sim *sim, uint32_t to, uint64_t arg)
 	    list_empty(&channel->unacked)) {
 		return;
 	}
-	if (link->cut) {
+	if (cut(sim, to, from)) {
 		sim_at(sim, 10 * MS, acknowledged, to, arg);
 		return;
 	}
@@ -254,7 +286,7 @@ static void pump(struct sim *sim, uint32_t to, uint64_t arg)
 	struct channel *channel = channel_of(sim, from, to, class);
 
 	channel->pumping = false;
-	while (link->up && !link->cut && (class == CONTROL || link->bulk_up) &&
+	while (link->up && !cut(sim, from, to) && (class == CONTROL || link->bulk_up) &&
 	       !list_empty(&channel->under_way)) {
 		struct item *item = list_entry(channel->under_way.next, struct item, link);
 
@@ -307,6 +339,14 @@ static void flush_part(struct sim *sim, uint32_t from, uint32_t to, enum class c
 	}
 }
 
+static void flush_both(struct sim *sim, uint32_t from, uint32_t to)
+{
+	if (!cut(sim, from, to)) {
+		flush_part(sim, from, to, CONTROL);
+		flush_part(sim, from, to, BULK);
+	}
+}
+
 /* Everything of this direction is lost; frames come back as FAILED if the sender still lives. */
 static void lose_all(struct sim *sim, uint32_t from, uint32_t to, enum class class, bool tell)
 {
@@ -355,9 +395,34 @@ static void push_down(struct sim *sim, uint32_t node, uint32_t peer, bool gone)
 	push(sim, node, CONTROL, &event, NULL);
 }
 
-/* Ends the link; `silent` is a node that learns of it by no PEER_DOWN (it fenced, or it died); 0
- * for none. */
-static void end_link(struct sim *sim, uint32_t a, uint32_t b, uint32_t silent, bool dead)
+static void told_late(struct sim *sim, uint32_t node, uint64_t arg)
+{
+	uint32_t peer = arg & 0xff;
+
+	link_of(sim, node, peer)->untold--;
+	/* Unless the node has died meanwhile. */
+	if (sim->nodes[node]->life == arg >> 8) {
+		push_down(sim, node, peer, false);
+	}
+}
+
+/* Each end finds out by itself that nothing is acknowledged. */
+static void tell_late(struct sim *sim, uint32_t node, uint32_t peer)
+{
+	link_of(sim, node, peer)->untold++;
+	sim_at(sim, sim_between(sim, 0, 700) * MS, told_late, node,
+	       peer | sim->nodes[node]->life << 8);
+}
+
+enum end {
+	END_BREAK,  /* both ends learn of it at once */
+	END_FENCE,  /* ...but not the one that did it */
+	END_DEATH,  /* ...and nobody is there at one end */
+	END_TIMEOUT /* each end learns of it in its own time */
+};
+
+/* Ends the link. `silent` fenced, or died; 0 for none. */
+static void end_link(struct sim *sim, uint32_t a, uint32_t b, uint32_t silent, enum end how)
 {
 	struct link *link = link_of(sim, a, b);
 	uint32_t ends[] = {a, b};
@@ -372,15 +437,17 @@ static void end_link(struct sim *sim, uint32_t a, uint32_t b, uint32_t silent, b
 	for (int i = 0; i < 2; i++) {
 		uint32_t me = ends[i];
 		uint32_t peer = ends[1 - i];
-		bool dying = dead && me == silent;
+		bool dying = how == END_DEATH && me == silent;
 
 		lose_all(sim, me, peer, CONTROL, false);
 		lose_all(sim, me, peer, BULK, !dying);
 		if (!dying) {
 			end_reads(sim, me, peer);
 		}
-		if (me != silent) {
-			push_down(sim, me, peer, dead);
+		if (how == END_TIMEOUT) {
+			tell_late(sim, me, peer);
+		} else if (me != silent) {
+			push_down(sim, me, peer, how == END_DEATH);
 		}
 	}
 }
@@ -404,6 +471,25 @@ static uint64_t incarnation_of(const struct sim *sim, uint32_t node)
 	return sim->net->nodes[node]->config.incarnation;
 }
 
+static int net_slot_post(struct transport *t, uint32_t slot);
+
+/* A slow node may have looked at nothing of the link before this one: frames of that one cannot come
+ * after the PEER_UP. They are lost, like others that were under way. */
+static void forget_frames(struct transport *t, uint32_t peer)
+{
+	list_for_each_safe(it, after, &t->bulk.events)
+	{
+		struct queued_event *queued = list_entry(it, struct queued_event, link);
+
+		if (queued->event.kind == TRANSPORT_FRAME && queued->event.node == peer) {
+			net_slot_post(t, queued->event.slot);
+			list_remove(&queued->link);
+			t->bulk.count--;
+			free(queued);
+		}
+	}
+}
+
 static void push_up(struct sim *sim, uint32_t node, uint32_t peer, uint64_t epoch)
 {
 	struct transport_event event = {.kind = TRANSPORT_PEER_UP,
@@ -411,6 +497,8 @@ static void push_up(struct sim *sim, uint32_t node, uint32_t peer, uint64_t epoc
 					.cookie = epoch,
 					.incarnation = incarnation_of(sim, peer)};
 
+	forget_frames(sim->net->nodes[node], peer);
+	sim->net->nodes[node]->ups++;
 	push(sim, node, CONTROL, &event, NULL);
 }
 
@@ -433,7 +521,11 @@ static void dialled(struct sim *sim, uint32_t a, uint64_t b)
 	struct transport *tb = sim->net->nodes[b];
 
 	link->dialling = false;
-	if (!ta || !tb || !ta->peer[b] || !tb->peer[a] || link->cut || link->up) {
+	if (!ta || !tb || !ta->peer[b] || !tb->peer[a] || any_cut(link) || link->up) {
+		return;
+	}
+	if (link->untold > 0) {
+		dial(sim, a, (uint32_t)b, 50 * MS);
 		return;
 	}
 	link_up(sim, a, (uint32_t)b);
@@ -473,7 +565,7 @@ void sim_net_break_bulk(struct sim *sim, uint32_t a, uint32_t b)
 	struct link *link = link_of(sim, a, b);
 	uint32_t ends[] = {a, b};
 
-	if (!link->up || !link->bulk_up || link->cut) {
+	if (!link->up || !link->bulk_up || any_cut(link)) {
 		return;
 	}
 	sim_trace(sim, "fault: bulk connection %u-%u breaks", a, b);
@@ -497,13 +589,9 @@ void sim_net_break(struct sim *sim, uint32_t a, uint32_t b, uint64_t redial_max_
 		return;
 	}
 	sim_trace(sim, "fault: link %u-%u breaks", a, b);
-	if (!link->cut) {
-		flush_part(sim, a, b, CONTROL);
-		flush_part(sim, b, a, CONTROL);
-		flush_part(sim, a, b, BULK);
-		flush_part(sim, b, a, BULK);
-	}
-	end_link(sim, a, b, 0, false);
+	flush_both(sim, a, b);
+	flush_both(sim, b, a);
+	end_link(sim, a, b, 0, END_BREAK);
 	dial(sim, a, b, sim_between(sim, 1, redial_max_ms) * MS);
 }
 
@@ -512,40 +600,63 @@ static void cut_noticed(struct sim *sim, uint32_t a, uint64_t arg)
 	uint32_t b = arg & 0xff;
 	struct link *link = link_of(sim, a, b);
 
-	if (link->cut && link->up && link->epoch == arg >> 16) {
-		end_link(sim, a, b, 0, false);
+	if (any_cut(link) && link->up && link->cut_epoch == arg >> 16) {
+		end_link(sim, a, b, 0, END_TIMEOUT);
 	}
 }
 
-void sim_net_cut(struct sim *sim, uint32_t a, uint32_t b)
+void sim_net_cut(struct sim *sim, uint32_t from, uint32_t to)
 {
-	struct link *link = link_of(sim, a, b);
+	struct link *link = link_of(sim, from, to);
 
-	if (link->cut) {
-		return;
+	if (!any_cut(link)) {
+		link->cut_epoch++;
+		sim_at(sim, ACK_TIMEOUT_US, cut_noticed, from,
+		       pack_arg(to, CONTROL, link->cut_epoch));
 	}
-	sim_trace(sim, "fault: path %u-%u is cut", a, b);
-	link->cut = true;
-	sim_at(sim, ACK_TIMEOUT_US, cut_noticed, a, pack_arg(b, CONTROL, 0) | link->epoch << 16);
+	sim_trace(sim, "fault: path %u>%u is cut", from, to);
+	link->cuts[from < to ? 0 : 1]++;
 }
 
-void sim_net_heal(struct sim *sim, uint32_t a, uint32_t b)
+/* What has waited arrives in a burst: frames too that others have long sent again, and more of them
+ * than any ring keeps slots for. They wait for slots then. */
+static void flow_again(struct sim *sim, uint32_t from, uint32_t to)
 {
-	struct link *link = link_of(sim, a, b);
-
-	if (!link->cut) {
-		return;
-	}
-	sim_trace(sim, "path %u-%u is whole again", a, b);
-	link->cut = false;
-	if (!link->up) {
-		dial(sim, a, b, sim_between(sim, 20, 500) * MS);
-		return;
-	}
+	link_of(sim, from, to)->flood_until_us = sim_now_us(sim) + FLOOD_US;
 	for (int class = CONTROL; class <= BULK; class ++) {
-		schedule_pump(sim, a, b, (enum class) class, sim_between(sim, 1, 100) * MS);
-		schedule_pump(sim, b, a, (enum class) class, sim_between(sim, 1, 100) * MS);
+		schedule_pump(sim, from, to, (enum class) class, sim_between(sim, 1, 100) * MS);
 	}
+}
+
+void sim_net_heal(struct sim *sim, uint32_t from, uint32_t to)
+{
+	struct link *link = link_of(sim, from, to);
+	uint32_t *cuts = &link->cuts[from < to ? 0 : 1];
+
+	if (*cuts == 0 || --*cuts > 0) {
+		return;
+	}
+	sim_trace(sim, "path %u>%u is whole again", from, to);
+	if (link->up) {
+		flow_again(sim, from, to);
+	}
+	if (!any_cut(link)) {
+		link->cut_epoch++;
+		if (!link->up) {
+			dial(sim, from, to, sim_between(sim, 20, 500) * MS);
+		}
+	}
+}
+
+void sim_net_heal_all(struct sim *sim, uint32_t a, uint32_t b)
+{
+	struct link *link = link_of(sim, a, b);
+	uint32_t *cuts = link->cuts;
+
+	cuts[0] = cuts[0] ? 1 : 0;
+	cuts[1] = cuts[1] ? 1 : 0;
+	sim_net_heal(sim, a < b ? a : b, a < b ? b : a);
+	sim_net_heal(sim, a < b ? b : a, a < b ? a : b);
 }
 
 void sim_net_crash(struct sim *sim, uint32_t node)
@@ -556,11 +667,8 @@ void sim_net_crash(struct sim *sim, uint32_t node)
 		if (!link || !link->up) {
 			continue;
 		}
-		if (!link->cut) {
-			flush_part(sim, node, peer, CONTROL);
-			flush_part(sim, node, peer, BULK);
-		}
-		end_link(sim, node, peer, node, true);
+		flush_both(sim, node, peer);
+		end_link(sim, node, peer, node, END_DEATH);
 	}
 }
 
@@ -573,12 +681,11 @@ int sim_net_new(struct sim *sim, struct sim_net **out)
 {
 	struct sim_net *net = calloc(1, sizeof(*net));
 
-	(void)sim;
 	if (!net) {
 		return -ENOMEM;
 	}
-	for (uint32_t a = 0; a <= SIM_NODES_MAX; a++) {
-		for (uint32_t b = 0; b <= SIM_NODES_MAX; b++) {
+	for (uint32_t a = 0; a <= sim->node_count; a++) {
+		for (uint32_t b = 0; b <= sim->node_count; b++) {
 			for (int i = 0; i < 4; i++) {
 				struct channel *channel = &net->links[a][b].channels[i / 2][i % 2];
 
@@ -695,10 +802,11 @@ static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event
 		t->last = event;
 		if (event->event.kind == TRANSPORT_PEER_UP) {
 			t->seen_epoch[event->event.node] = event->event.cookie;
+			t->ups--;
 		}
 		events[count++] = event->event;
 	}
-	while (count < max && count < 16 && (event = pop(&t->bulk))) {
+	while (t->ups == 0 && count < max && count < 16 && (event = pop(&t->bulk))) {
 		events[count++] = event->event;
 		free(event);
 	}
@@ -714,6 +822,11 @@ void sim_net_memory_short(struct sim *sim, bool is_short)
 }
 
 /* On virtual time nobody sleeps. */
+static void net_flush(struct transport *t)
+{
+	(void)t;
+}
+
 static void net_stay_awake(struct transport *t, bool on)
 {
 	(void)t;
@@ -767,8 +880,11 @@ static void net_peer_fence(struct transport *t, uint32_t node)
 {
 	struct link *link = link_of(t->sim, t->node, node);
 
-	end_link(t->sim, t->node, node, t->node, false);
-	if (!link->cut) {
+	if (!sim_node_acts(t->sim, t->node)) {
+		return;
+	}
+	end_link(t->sim, t->node, node, t->node, END_FENCE);
+	if (!any_cut(link)) {
 		dial(t->sim, t->node, node, sim_between(t->sim, 20, 300) * MS);
 	}
 }
@@ -789,12 +905,18 @@ static int net_send_control(struct transport *t, uint32_t node, const void *byte
 {
 	struct item *item;
 
+	if (!sim_node_acts(t->sim, t->node)) {
+		return 0;
+	}
 	if (!linked(t, node)) {
 		return -ENOTCONN;
 	}
-	if (size > CONTROL_SIZE_MAX) {
+	if (size > CHANNEL_SIZE_MAX) {
 		sim_fail(t->sim, "control message of %zu bytes", size);
 		return -EMSGSIZE;
+	}
+	if (t->sim->sealed && wire_control_kind(bytes, size) != CONTROL_NONE) {
+		sim_fail(t->sim, "node %u speaks in the clear", t->node);
 	}
 	if (channel_of(t->sim, t->node, node, CONTROL)->count > CONTROL_QUEUE_MAX) {
 		return -ENOBUFS;
@@ -817,6 +939,9 @@ static int net_send_frame(struct transport *t, uint32_t node, const struct trans
 {
 	struct item *item;
 
+	if (!sim_node_acts(t->sim, t->node)) {
+		return 0;
+	}
 	if (!linked(t, node)) {
 		return -ENOTCONN;
 	}
@@ -895,13 +1020,11 @@ static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
 	struct transport *t = sim->net->nodes[node];
 	struct read *read = t ? find_read(t, id) : NULL;
 	struct transport_event event = {.kind = TRANSPORT_READ_DONE};
-	struct link *link;
 
 	if (!read) {
 		return;
 	}
-	link = link_of(sim, node, read->node);
-	if (link->cut) {
+	if (cut(sim, node, read->node) || cut(sim, read->node, node)) {
 		sim_at(sim, 10 * MS, read_arrived, node, id);
 		return;
 	}
@@ -916,8 +1039,12 @@ static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
 static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie)
 {
+	uint64_t delay_us = sim_between(t->sim, 10, 3000) + into->size_bytes / 1000;
 	struct read *read;
 
+	if (!sim_node_acts(t->sim, t->node)) {
+		return 0;
+	}
 	if (!linked(t, node) || !link_of(t->sim, t->node, node)->bulk_up) {
 		return -ENOTCONN;
 	}
@@ -933,8 +1060,11 @@ static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t r
 			      .into = *into,
 			      .cookie = cookie};
 	list_append(&t->reads, &read->link);
-	sim_at(t->sim, sim_between(t->sim, 10, 3000) + into->size_bytes / 1000, read_arrived,
-	       t->node, read->id);
+	/* Now and then an adapter repeats it for long, over the end of a ring. */
+	if (t->sim->chains && sim_chance(t->sim, 1)) {
+		delay_us += sim_between(t->sim, 0, READ_SLOW_US);
+	}
+	sim_at(t->sim, delay_us, read_arrived, t->node, read->id);
 	return 0;
 }
 
@@ -987,6 +1117,7 @@ const struct transport_ops transport_simulated = {
 	.fd = net_fd,
 	.next_deadline_ms = net_deadline,
 	.poll = net_poll,
+	.flush = net_flush,
 	.stay_awake = net_stay_awake,
 	.region_add = net_region_add,
 	.region_remove = net_region_remove,

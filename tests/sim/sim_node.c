@@ -22,6 +22,7 @@
 #define EAGER_SIZE  3584u
 #define COPY_SIZE   256u
 #define READ_SIZE   16384u
+#define HELD_MAX    250u /* more than the ring can go on with */
 
 struct host_ctx {
 	struct sim *sim;
@@ -30,9 +31,77 @@ struct host_ctx {
 
 static struct host_ctx contexts[SIM_NODES_MAX + 1];
 
-static uint64_t now_ms(const struct sim *sim)
+/* ---- the node's own clock: steady, at its own pace, and it may leap ---- */
+
+static uint64_t clock_us(const struct sim *sim, const struct sim_node *node)
 {
-	return sim_now_us(sim) / MS;
+	uint64_t elapsed = sim_now_us(sim) - 1000 * SECOND;
+
+	return node->clock_base_us + elapsed / 1000 * node->pace + elapsed % 1000;
+}
+
+static uint64_t now_ms(const struct sim *sim, const struct sim_node *node)
+{
+	return clock_us(sim, node) / MS;
+}
+
+/* How long until its clock shows that. */
+static uint64_t wait_us(const struct sim *sim, const struct sim_node *node, uint64_t until_ms)
+{
+	return (until_ms * MS - clock_us(sim, node)) * 1000 / node->pace + 1;
+}
+
+void sim_node_clock_leaps(struct sim *sim, uint32_t id, uint64_t us)
+{
+	sim_trace(sim, "fault: the clock of node %u leaps by %llu ms", id,
+		  (unsigned long long)(us / MS));
+	sim->nodes[id]->clock_base_us += us;
+	sim_node_wake(sim, id, 1);
+}
+
+/* ---- dying in the middle of a step ---- */
+
+void sim_node_doom(struct sim *sim, uint32_t id, uint32_t actions)
+{
+	if (sim->nodes[id]->up && !sim->nodes[id]->doom) {
+		sim->nodes[id]->doom = actions + 1;
+	}
+}
+
+bool sim_node_acts(struct sim *sim, uint32_t id)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->doom > 1 && --node->doom == 1) {
+		sim_trace(sim, "fault: node %u dies in the middle of a step", id);
+	}
+	return node->doom != 1;
+}
+
+static void restart(struct sim *sim, uint32_t id, uint64_t arg)
+{
+	(void)arg;
+	sim_node_start(sim, id);
+}
+
+void sim_node_crash_and_restart(struct sim *sim, uint32_t id)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->up) {
+		sim_node_crash(sim, id);
+		sim_at(sim, sim_between(sim, 1, 4000) * MS, restart, id, 0);
+	}
+}
+
+/* After every call of its engine. */
+static bool has_died(struct sim *sim, struct sim_node *node)
+{
+	if (node->doom == 1) {
+		sim_node_crash_and_restart(sim, node->id);
+		return true;
+	}
+	return false;
 }
 
 /* ---- turns ---- */
@@ -50,24 +119,29 @@ static void turn(struct sim *sim, uint32_t id, uint64_t life)
 	if (node->paused) {
 		return;
 	}
-	more = engine_turn(node->engine, now_ms(sim));
+	more = engine_turn(node->engine, now_ms(sim, node));
+	if (has_died(sim, node)) {
+		return;
+	}
 	if (engine_failed(node->engine)) {
 		sim_fail(sim, "node %u: the engine gave up", id);
 		return;
 	}
 	deadline = engine_next_deadline_ms(node->engine);
-	if (more || deadline <= now_ms(sim)) {
+	if (more || deadline <= now_ms(sim, node)) {
 		sim_node_wake(sim, id, 20);
 	} else if (deadline != UINT64_MAX) {
-		sim_node_wake(sim, id, deadline * MS - sim_now_us(sim));
+		sim_node_wake(sim, id, wait_us(sim, node, deadline));
 	}
 }
 
 void sim_node_wake(struct sim *sim, uint32_t id, uint64_t delay_us)
 {
 	struct sim_node *node = sim->nodes[id];
-	uint64_t at = sim_now_us(sim) + delay_us;
+	uint64_t at;
 
+	delay_us += node->slow_until_us > sim_now_us(sim) ? node->slow_us : 0;
+	at = sim_now_us(sim) + delay_us;
 	if (node->up && at < node->turn_at_us) {
 		node->turn_at_us = at;
 		sim_at(sim, delay_us, turn, id, node->life);
@@ -80,6 +154,9 @@ static int host_persist(void *ctx, uint64_t ring_seq)
 {
 	struct host_ctx *host = ctx;
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return 0;
+	}
 	if (ring_seq <= host->node->ring_seq) {
 		sim_fail(host->sim, "node %u: ring sequence goes from %llu to %llu", host->node->id,
 			 (unsigned long long)host->node->ring_seq, (unsigned long long)ring_seq);
@@ -96,18 +173,25 @@ struct held {
 	uint32_t digest; /* of them when they were delivered */
 };
 
+/* A node that is stopped learns later what its programs have read. */
 static void let_go(struct sim *sim, uint32_t id, uint64_t arg)
 {
 	struct held *held = (struct held *)(uintptr_t)arg;
+	struct sim_node *node = sim->nodes[id];
 
+	if (held->body && node->paused) {
+		sim_at(sim, 5 * MS, let_go, id, arg);
+		return;
+	}
 	if (held->body) {
 		if (crc32c(held->bytes, held->size) != held->digest) {
 			sim_fail(sim, "node %u: a message has changed while it was read", id);
 		}
-		sim->nodes[id]->held_count--;
+		node->held_count--;
 		list_remove(&held->link);
 		body_drop(held->body, HOLD_CLIENT);
 		sim_node_wake(sim, id, 1);
+		has_died(sim, node);
 	}
 	free(held);
 }
@@ -117,13 +201,17 @@ static void dawdle(struct sim *sim, struct sim_node *node, struct body *body, co
 		   uint64_t size)
 {
 	struct held *held = calloc(1, sizeof(*held));
+	uint64_t us = sim_between(sim, 1, 200) * MS;
 
 	*held = (struct held){
 		.body = body, .bytes = bytes, .size = size, .digest = crc32c(bytes, size)};
 	list_append(&node->held, &held->link);
 	node->held_count++;
 	body_hold(body, HOLD_CLIENT);
-	sim_at(sim, sim_between(sim, 1, 200) * MS, let_go, node->id, (uint64_t)(uintptr_t)held);
+	if (node->stuck_until_us > sim_now_us(sim)) {
+		us += node->stuck_until_us - sim_now_us(sim);
+	}
+	sim_at(sim, us, let_go, node->id, (uint64_t)(uintptr_t)held);
 }
 
 static void let_all_go(struct sim_node *node)
@@ -139,12 +227,24 @@ static void let_all_go(struct sim_node *node)
 	node->held_count = 0;
 }
 
+/* A few messages are kept in any case; while its programs are stuck, all that may be. */
+static bool reads_slowly(struct sim *sim, const struct sim_node *node, const struct body *body)
+{
+	if (node->stuck_until_us > sim_now_us(sim)) {
+		return node->held_count < HELD_MAX;
+	}
+	return node->held_count < 40 && sim_chance(sim, body->home == BODY_PEER ? 30 : 3);
+}
+
 static void host_deliver(void *ctx, const struct engine_delivery *delivery)
 {
 	struct host_ctx *host = ctx;
 	struct sim_client *client = &host->node->clients[delivery->client];
 	const uint8_t *bytes = NULL;
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return;
+	}
 	if (delivery->body) {
 		bytes = delivery->body->bytes + (delivery->offset - delivery->body->offset);
 	}
@@ -154,8 +254,7 @@ static void host_deliver(void *ctx, const struct engine_delivery *delivery)
 	}
 	sim_check_delivered(host->sim, client->stream, delivery->node, delivery->pid, bytes,
 			    delivery->size);
-	if (delivery->body && host->node->held_count < 40 &&
-	    sim_chance(host->sim, delivery->body->home == BODY_PEER ? 30 : 3)) {
+	if (delivery->body && reads_slowly(host->sim, host->node, delivery->body)) {
 		dawdle(host->sim, host->node, delivery->body, bytes, delivery->size);
 	}
 }
@@ -175,6 +274,9 @@ static void host_confchg(void *ctx, const struct engine_confchg *confchg)
 	struct host_ctx *host = ctx;
 	struct sim_client *client = &host->node->clients[confchg->client];
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return;
+	}
 	if (client->state == CLIENT_CLOSED) {
 		sim_fail(host->sim, "node %u: a view for a closed connection", host->node->id);
 		return;
@@ -195,6 +297,10 @@ static void host_totem(void *ctx, uint32_t client, struct ringid ring,
 {
 	struct host_ctx *host = ctx;
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return;
+	}
+	sim_check_activated(host->sim, host->node->id, ring);
 	if (host->node->clients[client].state == CLIENT_CLOSED) {
 		sim_fail(host->sim, "node %u: a ring event for a closed connection",
 			 host->node->id);
@@ -209,7 +315,7 @@ static void host_sent(void *ctx, uint32_t client, uint64_t cookie)
 	struct host_ctx *host = ctx;
 	uint32_t pid = (uint32_t)(cookie >> 32);
 
-	if (host->node->clients[client].pid == pid) {
+	if (sim_node_acts(host->sim, host->node->id) && host->node->clients[client].pid == pid) {
 		host->node->clients[client].unsent -= (uint32_t)cookie;
 	}
 }
@@ -239,14 +345,21 @@ static void host_state(void *ctx, const struct totem_action *action)
 {
 	struct host_ctx *host = ctx;
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return;
+	}
 	sim_trace(host->sim, "node %u: %s (%s)", host->node->id, totem_state_name(action->state),
 		  totem_reason_name(action->reason));
+	sim_faults_at_state(host->sim, host->node->id, action->state == TOTEM_OPERATIONAL);
 }
 
 static void host_ordered(void *ctx, const struct frame_info *info)
 {
 	struct host_ctx *host = ctx;
 
+	if (host->node->doom == 1) {
+		return;
+	}
 	sim_check_ordered(host->sim, host->node->id, host->node->life, info);
 }
 
@@ -254,6 +367,9 @@ static void host_configuration(void *ctx, const struct totem_action *action)
 {
 	struct host_ctx *host = ctx;
 
+	if (!sim_node_acts(host->sim, host->node->id)) {
+		return;
+	}
 	if (action->kind == TOTEM_ACT_TRANSITIONAL) {
 		sim_check_transitional(host->sim, host->node->id, host->node->life, action->ring,
 				       action->members);
@@ -265,39 +381,100 @@ static void host_configuration(void *ctx, const struct totem_action *action)
 
 /* ---- life ---- */
 
-static struct sim_memory *memory_new(const struct sim_node *node, struct transport_region *region)
+/* Of clients that ended, of this seed or earlier ones: new pages would be a tenth of a run's time. */
+static struct sim_memory *spare_memory;
+
+static struct sim_memory *memory_made(void)
 {
 	struct sim_memory *memory = calloc(1, sizeof(*memory));
 
-	memory->node = node;
 	memory->fd = memfd_create("sim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (ftruncate(memory->fd, SEND_MEMORY)) {
 		abort();
 	}
 	memory->base = mmap(NULL, SEND_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory->fd, 0);
+	return memory;
+}
+
+static struct sim_memory *memory_new(const struct sim *sim, const struct sim_node *node,
+				     struct transport_region *region)
+{
+	struct sim_memory *memory = spare_memory;
+
+	if (memory) {
+		spare_memory = memory->next;
+	} else {
+		memory = memory_made();
+	}
+	memory->node = node;
+	memory->one_host = sim->one_host;
+	memory->used = 0;
 	region->base = memory->base;
 	region->fd = memory->fd;
 	return memory;
 }
 
-/* Also the engine's word that nothing uses it any more. */
+/* Also the engine's word that nothing uses it any more: whoever reads it still would see that. A node that dies writes nothing any
+ * more, and on one host others may go on reading what it has lent. */
 static void memory_free(void *ctx, uint32_t region)
 {
 	struct sim_memory *memory = ctx;
+	const struct sim_node *node = memory->node;
+	bool dies = !node->up || node->doom == 1;
 
 	(void)region;
-	/* Whoever reads it still would see that. A node that dies writes nothing any more. */
-	if (memory->node->up) {
-		memset(memory->base, 0xee, SEND_MEMORY);
+	if (!dies) {
+		memset(memory->base, 0xee, memory->used);
+	}
+	if (!dies || !memory->one_host) {
+		memory->next = spare_memory;
+		spare_memory = memory;
+		return;
 	}
 	munmap(memory->base, SEND_MEMORY);
 	close(memory->fd);
 	free(memory);
 }
 
+/* Loans are numbered from there: some soon run over. */
+static uint64_t incarnation(struct sim *sim)
+{
+	uint64_t number = sim_random(sim);
+
+	return sim->options.seed % 3 == 2 ? number | (UINT32_MAX - 63) : number;
+}
+
+static const struct crypto_suite suite = {CRYPTO_AES128, CRYPTO_SHA256};
+
+/* Of the few numbers that a run gets to. */
+static const struct cluster_key *key_of(uint32_t number)
+{
+	static struct cluster_key keys[32];
+	struct cluster_key *key = &keys[number % 32];
+
+	if (cluster_key_none(key) &&
+	    cluster_key_derive(suite, "sim", &number, sizeof(number), key)) {
+		abort();
+	}
+	return key;
+}
+
+static int host_random(void *ctx, void *out, size_t size)
+{
+	struct host_ctx *host = ctx;
+
+	for (size_t i = 0; i < size; i++) {
+		((uint8_t *)out)[i] = (uint8_t)sim_random(host->sim);
+	}
+	return 0;
+}
+
 static struct engine_config engine_config(struct sim *sim, const struct sim_node *node)
 {
 	return (struct engine_config){
+		.protection = {.key = key_of(node->key_number),
+			       .suite = sim->sealed ? suite : (struct crypto_suite){0},
+			       .cluster_name = "sim"},
 		.totem = {.node = node->id,
 			  .token_ms = 300,
 			  .token_retransmit_ms = 60,
@@ -324,11 +501,12 @@ static struct engine_config engine_config(struct sim *sim, const struct sim_node
 		.copy_size_bytes = COPY_SIZE,
 		.read_size_bytes = READ_SIZE,
 		.ring_seq = node->ring_seq,
-		.incarnation = sim_random(sim),
+		.incarnation = incarnation(sim),
 	};
 }
 
 static const struct engine_host host_template = {.persist = host_persist,
+						 .random = host_random,
 						 .deliver = host_deliver,
 						 .confchg = host_confchg,
 						 .totem = host_totem,
@@ -374,6 +552,7 @@ void sim_node_start(struct sim *sim, uint32_t id)
 	sim_trace(sim, "node %u starts", id);
 	node->up = true;
 	node->paused = false;
+	node->doom = 0;
 	node->life++;
 	node->turn_at_us = UINT64_MAX;
 	node->engine = build_engine(sim, node);
@@ -387,7 +566,7 @@ void sim_node_start(struct sim *sim, uint32_t id)
 			engine_peer_add(node->engine, &entry);
 		}
 	}
-	engine_start(node->engine, now_ms(sim));
+	engine_start(node->engine, now_ms(sim, node));
 	sim_node_wake(sim, id, 10);
 	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
 		sim_at(sim, sim_between(sim, 1, 500) * MS, client_habit, id, node->life << 8 | i);
@@ -401,6 +580,7 @@ void sim_node_crash(struct sim *sim, uint32_t id)
 	if (!node->up) {
 		return;
 	}
+	node->doom = 0;
 	sim_trace(sim, "fault: node %u crashes", id);
 	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
 		struct sim_client *client = &node->clients[i];
@@ -436,6 +616,25 @@ static void resume(struct sim *sim, uint32_t id, uint64_t life)
 	}
 }
 
+void sim_node_take_key(struct sim *sim, uint32_t id, uint64_t number)
+{
+	struct sim_node *node = sim->nodes[id];
+
+	if (node->paused) {
+		sim_at(sim, 100 * MS, sim_node_take_key, id, number);
+		return;
+	}
+	if (node->key_number > number) {
+		return;
+	}
+	node->key_number = (uint32_t)number;
+	if (node->up) {
+		sim_trace(sim, "node %u: has key %u", id, node->key_number);
+		engine_change_key(node->engine, key_of(node->key_number));
+		sim_node_wake(sim, id, 1);
+	}
+}
+
 void sim_node_pause(struct sim *sim, uint32_t id, uint64_t for_us)
 {
 	struct sim_node *node = sim->nodes[id];
@@ -448,15 +647,38 @@ void sim_node_pause(struct sim *sim, uint32_t id, uint64_t for_us)
 	}
 }
 
+void sim_node_slow(struct sim *sim, uint32_t id, uint64_t turn_us, uint64_t for_us)
+{
+	sim_trace(sim, "fault: node %u takes %llu us more for a turn", id,
+		  (unsigned long long)turn_us);
+	sim->nodes[id]->slow_us = turn_us;
+	sim->nodes[id]->slow_until_us = sim_now_us(sim) + for_us;
+}
+
+void sim_node_stuck(struct sim *sim, uint32_t id, uint64_t for_us)
+{
+	sim_trace(sim, "fault: programs of node %u do not read", id);
+	sim->nodes[id]->stuck_until_us = sim_now_us(sim) + for_us;
+}
+
+/* The file with the ring's number is gone: the daemon goes on from the clock. */
+void sim_node_forget(struct sim *sim, uint32_t id)
+{
+	sim_trace(sim, "fault: node %u loses its ring sequence", id);
+	sim->nodes[id]->ring_seq = sim->ring_seq_first + sim_now_us(sim) / MS;
+}
+
 int sim_node_new(struct sim *sim, uint32_t id, struct sim_node **out)
 {
 	struct sim_node *node = calloc(1, sizeof(*node));
 
-	(void)sim;
 	if (!node) {
 		return -ENOMEM;
 	}
 	node->id = id;
+	node->pace = 1000;
+	node->clock_base_us = sim->clocks_wrap ? UINT32_MAX * MS - 5 * SECOND : 1000 * SECOND;
+	node->ring_seq = sim->ring_seq_first;
 	node->next_pid = 1000;
 	list_init(&node->held);
 	*out = node;
@@ -489,10 +711,11 @@ static void client_open(struct sim *sim, struct sim_node *node, uint32_t index)
 		return;
 	}
 	client->region = 1 + index + SIM_CLIENTS * (uint32_t)(sim_random(sim) % 1000);
-	client->memory = memory_new(node, &memory);
+	client->memory = memory_new(sim, node, &memory);
 	if (engine_region_add(node->engine, client->region, &memory)) {
 		memory_free(client->memory, client->region);
-		engine_client_close(node->engine, index, now_ms(sim));
+		client->memory = NULL;
+		engine_client_close(node->engine, index, now_ms(sim, node));
 		return;
 	}
 	client->memory_at = 0;
@@ -512,7 +735,7 @@ static void client_close(struct sim *sim, struct sim_node *node, uint32_t index)
 	client->state = CLIENT_CLOSED;
 	client->pid = 0;
 	client->memory = NULL;
-	engine_client_close(node->engine, index, now_ms(sim));
+	engine_client_close(node->engine, index, now_ms(sim, node));
 	engine_region_remove(node->engine, client->region, memory_free, memory);
 }
 
@@ -529,7 +752,7 @@ static void client_join(struct sim *sim, struct sim_node *node, uint32_t index)
 	client->group = group;
 	client->sent = 0;
 	client->state = CLIENT_JOINING;
-	if (engine_join(node->engine, index, client->pid, &name, now_ms(sim)) != CS_OK) {
+	if (engine_join(node->engine, index, client->pid, &name, now_ms(sim, node)) != CS_OK) {
 		client->state = CLIENT_OPEN;
 		sim_check_stream_end(sim, stream, false);
 	}
@@ -570,12 +793,15 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 		client->memory_at = 0;
 	}
 	sim_pattern_write(&message, client->memory->base + client->memory_at);
+	if (client->memory->used < client->memory_at + message.size) {
+		client->memory->used = client->memory_at + message.size;
+	}
 	client->unsent += message.size;
 	/* First, because it may be delivered before the call returns. */
 	sim_check_sent(sim, client->stream, &message);
 	if (engine_mcast(node->engine, index, message.guarantee, client->region, client->memory_at,
 			 message.size, (uint64_t)client->pid << 32 | message.size,
-			 now_ms(sim)) != CS_OK) {
+			 now_ms(sim, node)) != CS_OK) {
 		client->unsent -= message.size;
 		sim_check_refused(sim, client->stream);
 		return;
@@ -583,7 +809,7 @@ static void client_send(struct sim *sim, struct sim_node *node, uint32_t index)
 	client->memory_at += message.size;
 	client->sent++;
 	if (sim_below(sim, 2)) {
-		engine_flush(node->engine, now_ms(sim));
+		engine_flush(node->engine, now_ms(sim, node));
 	} else {
 		sim_node_wake(sim, node->id, sim_between(sim, 1, 100));
 	}
@@ -598,15 +824,16 @@ static void client_act(struct sim *sim, struct sim_node *node, uint32_t index)
 		client_open(sim, node, index);
 		return;
 	}
-	if (!sim->calm && dice < 4) {
+	if (!sim->calm && dice < (sim->restless ? 40 : 4)) {
 		client_close(sim, node, index);
 		return;
 	}
 	if (client->state == CLIENT_OPEN) {
 		client_join(sim, node, index);
-	} else if (!sim->calm && client->state == CLIENT_JOINED && dice < 10) {
+	} else if (!sim->calm && client->state == CLIENT_JOINED &&
+		   dice < (sim->restless ? 120 : 10)) {
 		client->state = CLIENT_LEAVING;
-		engine_leave(node->engine, index, now_ms(sim));
+		engine_leave(node->engine, index, now_ms(sim, node));
 	} else if (client->state == CLIENT_JOINED || client->state == CLIENT_JOINING) {
 		for (uint64_t burst = sim_below(sim, 12); burst > 0 && !sim->calm; burst--) {
 			client_send(sim, node, index);
@@ -623,9 +850,12 @@ static void client_habit(struct sim *sim, uint32_t id, uint64_t arg)
 	}
 	if (!node->paused) {
 		client_act(sim, node, arg & 0xff);
+		if (has_died(sim, node)) {
+			return;
+		}
 		sim_node_wake(sim, id, 1);
 	}
-	sim_at(sim, sim_between(sim, 1, 60) * MS, client_habit, id, arg);
+	sim_at(sim, sim_between(sim, 1, 60 + sim->crowd) * MS, client_habit, id, arg);
 }
 
 bool sim_node_quiet(const struct sim_node *node, char *why, size_t size)
@@ -634,15 +864,22 @@ bool sim_node_quiet(const struct sim_node *node, char *why, size_t size)
 	struct engine_stats stats;
 
 	engine_status(node->engine, &ring, &stats);
-	if (stats.slots_free != SLOTS - SLOTS / 4) {
+	if (stats.slots_free != SLOTS - ENGINE_OWN_SLOTS(SLOTS)) {
 		snprintf(why, size, "%u receive slots are still held",
-			 SLOTS - SLOTS / 4 - stats.slots_free);
+			 SLOTS - ENGINE_OWN_SLOTS(SLOTS) - stats.slots_free);
 		return false;
 	}
-	if (slab_slots_free(node->slab) != SLOTS / 4) {
+	if (slab_slots_free(node->slab) != ENGINE_OWN_SLOTS(SLOTS)) {
 		snprintf(why, size, "%u slots of own frames are still held",
-			 SLOTS / 4 - slab_slots_free(node->slab));
+			 ENGINE_OWN_SLOTS(SLOTS) - slab_slots_free(node->slab));
 		return false;
+	}
+	for (uint32_t i = 0; i < SIM_CLIENTS; i++) {
+		if (node->clients[i].state != CLIENT_CLOSED && node->clients[i].unsent > 0) {
+			snprintf(why, size, "%llu bytes of a program's send memory are still held",
+				 (unsigned long long)node->clients[i].unsent);
+			return false;
+		}
 	}
 	if (stats.lent > 0) {
 		snprintf(why, size, "%u loans are not given back", stats.lent);

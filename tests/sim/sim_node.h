@@ -19,8 +19,11 @@ struct sim_node;
 
 /* Send memory of a client. */
 struct sim_memory {
+	struct sim_memory *next;
 	const struct sim_node *node;
+	bool one_host; /* others may map it */
 	uint8_t *base;
+	uint64_t used; /* first bytes */
 	int fd;
 };
 
@@ -43,6 +46,12 @@ struct sim_node {
 	uint64_t turn_at_us; /* when a turn is scheduled; UINT64_MAX if none is */
 	uint64_t life;	     /* grows with every start and crash: old events are recognised by it */
 	uint64_t ring_seq;   /* durable */
+	uint32_t key_number; /* likewise */
+	uint32_t doom; /* it dies after so many less one more actions; 1: it has; 0: it will not */
+	uint32_t pace; /* of its clock, in thousandths */
+	uint64_t clock_base_us;
+	uint64_t slow_us, slow_until_us; /* what each turn takes longer */
+	uint64_t stuck_until_us;	 /* its programs read nothing */
 	uint32_t next_pid;
 	struct engine *engine;
 	struct slab *slab;
@@ -55,6 +64,18 @@ int sim_node_new(struct sim *sim, uint32_t id, struct sim_node **out);
 void sim_node_free(struct sim_node **node);
 void sim_node_start(struct sim *sim, uint32_t id);
 void sim_node_crash(struct sim *sim, uint32_t id);
+void sim_node_crash_and_restart(struct sim *sim, uint32_t id);
+/* It dies after that many actions more: messages, deliveries, what is made durable. The rest of the
+ * step in which that happens is lost. */
+void sim_node_doom(struct sim *sim, uint32_t id, uint32_t actions);
+/* One action; false when it has died in this step, so that nothing must come of it. */
+bool sim_node_acts(struct sim *sim, uint32_t id);
+void sim_node_slow(struct sim *sim, uint32_t id, uint64_t turn_us, uint64_t for_us);
+void sim_node_stuck(struct sim *sim, uint32_t id, uint64_t for_us);
+void sim_node_clock_leaps(struct sim *sim, uint32_t id, uint64_t us);
+void sim_node_forget(struct sim *sim, uint32_t id);
+/* The cluster's key is replaced on its disk, and the daemon told. */
+void sim_node_take_key(struct sim *sim, uint32_t id, uint64_t number);
 void sim_node_pause(struct sim *sim, uint32_t id, uint64_t for_us);
 /* Something may be waiting for it: gives it a turn soon. */
 void sim_node_wake(struct sim *sim, uint32_t id, uint64_t delay_us);
