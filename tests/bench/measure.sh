@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 # Sourced by versus and curve: coronet-bench as members of a ring of three, and medians of what they measured.
 #   load                        finds the programs of the build and the helpers that start rings
+#   corosync_conf SERVICE       prints what its configuration needs
 #   daemon SERVICE NODE         prints its process id
 #   client SERVICE NODE COMMAND...
 #   measure, medians            see there
@@ -22,6 +23,15 @@ load() {
 	[ -x "$bench" ] || bench=$top_builddir/coronet-bench
 	our_lib=$top_builddir/src/.libs
 	debian_lib=$(dirname "$(dpkg -L libcpg4 2>/dev/null | grep '/libcpg\.so\.4$')")
+}
+
+# Lines for the configuration of corosync:TRANSPORT:MTU. With knet corosync finds out by itself what fits.
+corosync_conf() {
+	echo "$1" | awk -F : '{
+		printf "totem {\n\ttransport: %s\n", $2
+		if ($2 == "udpu") { printf "\tnetmtu: %s\n", $3 }
+		print "}"
+	}'
 }
 
 daemon() {

@@ -62,7 +62,7 @@ function may_include(l, target,    i, n, word) {
 	return 0
 }
 function judge_ours(file, line, target, l) {
-	if (target ~ /_int\.h$/ && dirname(target) != dirname(file) && file !~ /^tests\/unit\//) {
+	if (target ~ /_int\.h$/ && dirname(target) != dirname(file) && file !~ /^tests\/(unit|explore)\//) {
 		print file ":" line ": " target " is private to " dirname(target)
 	}
 	if (dirname(target) != dirname(file) && !may_include(l, target)) {

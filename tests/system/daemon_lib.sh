@@ -22,10 +22,10 @@ daemon_cleanup() {
 	for cleanup_pid in "$work"/*.pid "$work"/*/coronetd.pid; do
 		[ ! -f "$cleanup_pid" ] || kill -KILL "$(cat "$cleanup_pid")" 2>/dev/null
 	done
+	rm -rf "$work"
 	if [ -n "$ring_dir" ]; then
 		ring_down
 	fi
-	rm -rf "$work"
 }
 
 fail() {

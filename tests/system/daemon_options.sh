@@ -55,7 +55,7 @@ tokn: 5"
 	write_conf "transport: shm
 crypto_cipher: aes256"
 	run 8 "$coronetd" -f -c "$conf" --node a --run-dir "$work/run"
-	says "$conf:5: crypto_cipher: aes256: the ring is not encrypted yet"
+	says "$conf:5: crypto_cipher: aes256 needs a crypto_hash too"
 	[ ! -e "$work/run" ] || fail "a refused configuration leaves a run directory"
 
 	write_conf "transport: shm" "logging {

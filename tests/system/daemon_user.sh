@@ -22,6 +22,30 @@ as_nobody() {
 as_nobody "$work/coronetd" --version >/dev/null 2>&1 ||
 	{ echo "skipped: the user nobody cannot run programs in $work"; exit 77; }
 
+# may_ask OPTION...: whether a process of user nobody with these groups may ask root's daemon.
+may_ask() {
+	CORONET_RUN_DIR=$ring_dir/node1 setpriv --reuid nobody "$@" "$tool" >"$work/out" 2>&1
+}
+
+reloads() {
+	[ "$(grep -c "reload: done" "$ring_dir/node1.log")" -eq "$1" ]
+}
+
+# A file of uidgid.d names a group: whoever has it may ask, as primary group or as another; nobody else.
+by_group() {
+	mkdir "$ring_dir/uidgid.d"
+	printf 'uidgid {\n\tgid: games\n}\n' >"$ring_dir/uidgid.d/games"
+	sed -i '/uid: nobody/d' "$ring_dir/coronet.conf"
+	kill_node 1 HUP
+	until_true 10 reloads 2 || fail "no second reload"
+	may_ask --regid nogroup --clear-groups && fail "nobody is not listed any more, and may ask"
+	grep -q "CS_ERR_ACCESS\|refuses" "$work/out" || fail "it is not told why"
+	may_ask --regid nogroup --groups mail,games || fail "a supplementary group does not count"
+	may_ask --regid games --clear-groups || fail "the primary group does not count"
+	may_ask --regid nogroup --groups mail && fail "another group counts"
+	may_ask --regid nogroup --groups root || fail "group root does not count"
+}
+
 ring_up 2
 clean_up_at_exit
 chmod 755 "$ring_dir"
@@ -54,8 +78,8 @@ if grep -q "CS_ERR_ACCESS\|refuses" "$work/out"; then
 	printf 'uidgid {\n\tuid: nobody\n}\n' >>"$ring_dir/coronet.conf"
 	kill_node 1 HUP
 	wait_log 1 "reload: done"
-	CORONET_RUN_DIR=$ring_dir/node1 as_nobody "$tool" >"$work/out" 2>&1 ||
-		fail "nobody is listed in uidgid, and may not ask"
+	may_ask --regid nogroup --clear-groups || fail "nobody is listed in uidgid, and may not ask"
+	by_group
 else
 	# The build directory is out of the user's reach: the tool did not even start.
 	echo "not checked: the user nobody cannot run $tool"

@@ -6,16 +6,16 @@
 #   start_node I / kill_node I [SIGNAL]
 #   ring_down           ends all of them; called on exit too
 # The build directory is the current one, as in make check. In the soft-RoCE lab RING_NETWORK=10.50.0. puts node I
-# at 10.50.0.I, over RDMA.
+# at 10.50.0.I, over RDMA. With RING_KEYFILE=FILE the ring is protected by that key.
 
 ring_build=${top_builddir:-$PWD}
 ring_dir=
 
 ring_fail() {
-	echo "FAIL: $*" >&2
 	for log in "$ring_dir"/node*.log; do
 		[ -s "$log" ] && { echo "--- ${log##*/}" >&2; tail -n 20 "$log" >&2; }
 	done
+	echo "FAIL: $*" >&2
 	exit 1
 }
 
@@ -26,6 +26,7 @@ ring_config() {
 	else
 		printf '\ttransport: shm\n\ttoken: 1000\n}\n'
 	fi
+	[ -z "${RING_KEYFILE-}" ] || printf 'totem {\n\tsecauth: on\n\tkeyfile: %s\n}\n' "$RING_KEYFILE"
 	printf 'logging {\n\tto_stderr: yes\n\tto_syslog: no\n\ttimestamp: hires\n}\nnodelist {\n'
 	for ring_i in $(seq "$1"); do
 		printf '\tnode {\n\t\tname: node%d\n\t\tnodeid: %d\n' "$ring_i" "$ring_i"
@@ -84,5 +85,8 @@ ring_down() {
 		[ -f "$ring_pid" ] && kill -KILL "$(cat "$ring_pid")" 2>/dev/null
 	done
 	wait 2>/dev/null
+	# A call that the filter lacks may pass unnoticed otherwise.
+	ring_refused=$(cat "$ring_dir"/node*.log 2>/dev/null | grep "system call .* was refused")
 	rm -rf "$ring_dir"
+	[ -z "$ring_refused" ] || { echo "FAIL: $ring_refused" >&2; exit 1; }
 }
