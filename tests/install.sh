@@ -17,7 +17,7 @@ complain()
 	status=1
 }
 
-for file in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-status bin/coronet-bench \
+for file in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-keygen sbin/coronet-status bin/coronet-bench \
 	lib/libcpg.so lib/libcpg.so.4 lib/libcpg.so.4.1.0 \
 	lib/libcorosync_common.so lib/libcorosync_common.so.4 lib/libcorosync_common.so.4.0.0 \
 	lib/pkgconfig/libcpg.pc lib/pkgconfig/libcorosync_common.pc \
@@ -25,7 +25,7 @@ for file in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-status bin/coronet-b
 	include/coronet/cpg.h share/man/man3/coronet_cpg_release.3 \
 	share/man/man3/cpg_join.3 share/man/man5/coronet.conf.5 share/man/man8/coronetd.8 \
 	lib/systemd/system/coronetd.service share/doc/coronet/coronet.conf.example share/doc/coronet/README.md \
-	share/man/man8/coronet-bench.8 share/man/man8/coronet-cpgtool.8 share/man/man8/coronet-status.8; do
+	share/man/man8/coronet-bench.8 share/man/man8/coronet-cpgtool.8 share/man/man8/coronet-keygen.8 share/man/man8/coronet-status.8; do
 	[ -e "$stage$prefix/$file" ] || complain "$prefix/$file is not installed"
 done
 find "$stage" ! -type d | grep -v "^$stage$prefix/" | sed 's/$/ is outside of the prefix/' >"$work/outside"
@@ -67,7 +67,7 @@ fi
 if command -v coronetd >/dev/null 2>&1; then
 	echo "note: there is a coronetd on this machine's PATH as well"
 fi
-for program in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-status bin/coronet-bench; do
+for program in sbin/coronetd sbin/coronet-cpgtool sbin/coronet-keygen sbin/coronet-status bin/coronet-bench; do
 	if [ -x "$stage$prefix/$program" ]; then
 		LD_LIBRARY_PATH=$stage$prefix/lib "$stage$prefix/$program" --help >"$work/help" 2>&1 ||
 			complain "$program --help fails: $(head -n 3 "$work/help")"

@@ -27,7 +27,7 @@ paged()
 		sed 's/\\-/-/g; s/^/-/' | sort -u >"$work/paged"
 }
 
-for program in coronetd coronet-bench coronet-cpgtool coronet-status; do
+for program in coronetd coronet-bench coronet-cpgtool coronet-keygen coronet-status; do
 	if [ ! -x "$build/$program" ]; then
 		echo "$program: not built"
 		continue
