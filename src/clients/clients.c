@@ -279,11 +279,11 @@ static bool arm(struct clients *clients)
 	list_for_each(it, &clients->active) {
 		struct client *client = list_entry(it, struct client, active);
 
-		if (client->state == CLIENT_OPEN) {
-			more = client_events_arm(client, urgent) || more;
-		}
 		if (client->wake) {
 			client_wake(client);
+		}
+		if (client->state == CLIENT_OPEN) {
+			more = client_events_arm(client, urgent) || more;
 		}
 		if (client->in_place && (urgent || clients->hungry > 0)) {
 			more = client_kept_arm(client) || more;

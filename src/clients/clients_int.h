@@ -139,6 +139,7 @@ struct client {
 	uint64_t wake_at;
 	uint64_t moves;
 	bool wake;	    /* it has got something to read in this turn */
+	bool byte_due;	    /* it was quiet when it was shown that */
 	bool side_full;	    /* an announcement waits for room in the side socket */
 	uint32_t announced; /* since the side socket was last found empty */
 	struct list chunks;

@@ -45,6 +45,7 @@ static int make_shared(struct client *client)
 		return err;
 	}
 	client->writer.shared = client->shared.base;
+	ipc_events_begin(client->shared.base);
 	ipc_store(&ipc_indexes(client->shared.base)->sends_asleep, 1);
 	ipc_store(&ipc_indexes(client->shared.base)->events_wake_at, UINT64_MAX);
 	return 0;

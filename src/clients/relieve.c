@@ -212,5 +212,6 @@ void client_move_all(struct client *client)
 		while (event->body && !event->moved && move_event(client, event, UINT64_MAX) > 0) {
 		}
 	}
+	client_wake(client);
 	ipc_exchange(&ipc_indexes(client->shared.base)->events_moved, IPC_MOVED_END);
 }

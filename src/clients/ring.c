@@ -76,6 +76,16 @@ static bool may_stand_in_ring(const struct client *client, const struct event *e
 		client->ring_held_bytes + event->head.length <= RING_HELD_MAX_BYTES);
 }
 
+/* A program that is reading sees the news at once. One that sleeps is not woken by the first of many: it
+ * would take the processor from us and read one. */
+static void show(struct client *client)
+{
+	client->wake = true;
+	if (!ipc_events_quiet(&client->writer)) {
+		client->byte_due = ipc_events_show(&client->writer) || client->byte_due;
+	}
+}
+
 bool client_inlines(const struct client *client, uint64_t size)
 {
 	return size <= client->clients->config.inline_max_bytes;
@@ -88,7 +98,7 @@ bool client_write_inline(struct client *client, struct ipc_event *head, const vo
 		return false;
 	}
 	client->clients->stats.inlined++;
-	client->wake = true;
+	show(client);
 	return true;
 }
 
@@ -210,35 +220,34 @@ static void event_ready(void *arg, short revents)
 	signal_program(client);
 }
 
-/* A program that wakes at the first of many messages takes the processor from us and reads one. */
 void client_wake(struct client *client)
 {
-	struct ipc_line *signalled = &ipc_indexes(client->shared.base)->events_signalled;
+	bool due = ipc_events_show(&client->writer) || client->byte_due;
 
 	client->wake = false;
-	if (!ipc_load_ordered(signalled) && !ipc_exchange(signalled, 1)) {
+	client->byte_due = false;
+	if (due) {
 		signal_program(client);
 	}
 }
 
-/* News that nobody waits for do not wake the program: they are read with the next event. */
+/* News that nobody waits for do not wake the program: they are read with the next event, unless they
+ * fill the ring. */
 static void push_queue(struct client *client)
 {
-	bool wake = false;
-
 	while (!list_empty(&client->queue) && !client->side_full && !client->doom) {
 		struct event *event = list_entry(client->queue.next, struct event, link);
-		uint64_t at = event->at;
 		bool silent = event->head.kind == IPC_EVENT_GONE;
 		enum push result = push(client, event);
 
-		wake = wake || event->at > at || (result == PUSHED && !silent);
+		if (result == PUSH_LATER || !silent) {
+			show(client);
+		}
 		if (result == PUSH_LATER) {
 			break;
 		}
 		pushed(client, event);
 	}
-	client->wake = client->wake || wake;
 }
 
 void client_take_back(struct client *client)
@@ -288,7 +297,7 @@ void client_events_pump(struct client *client)
  * short, a quarter. Each single one would mean a switch to us and back for each. */
 static uint64_t wake_point(const struct client *client, bool urgent)
 {
-	uint64_t unread = client->writer.written - client->writer.consumed;
+	uint64_t unread = client->writer.shown - client->writer.consumed;
 
 	if (urgent && !list_empty(&client->in_ring)) {
 		return client->writer.consumed + (unread + 3) / 4;

@@ -16,7 +16,7 @@ static uint64_t ring_bytes(const struct client *client)
 	const struct ipc_event_writer *writer = &client->writer;
 	uint64_t consumed = ipc_load(&ipc_indexes(client->shared.base)->events_consumed);
 
-	if (consumed < writer->consumed || consumed > writer->written) {
+	if (consumed < writer->consumed || consumed > writer->shown) {
 		consumed = writer->consumed;
 	}
 	return writer->written - consumed;

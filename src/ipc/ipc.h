@@ -17,7 +17,7 @@
 #include "base/limits.h"
 
 #define IPC_MAGIC	0x43525043u
-#define IPC_VERSION	2u
+#define IPC_VERSION	3u
 #define IPC_SOCKET_NAME "cpg.sock"
 
 /* --- Requests --- */
@@ -104,23 +104,27 @@ struct ipc_line {
 	uint64_t pad[7];
 };
 
-/* Signalled: the daemon turns it on when a byte is on its way, the client off to get the next.
- * Moved: see struct ipc_side. */
+/* Moved: see struct ipc_side. */
 struct ipc_indexes {
 	struct ipc_line sends_published; /* client: descriptors written, ever */
 	struct ipc_line sends_taken;	 /* daemon: descriptors read, ever */
 	struct ipc_line sends_asleep;	 /* daemon 1: bell wanted; client 0: rung */
 	struct ipc_line sends_hungry;	 /* client 1: waits for send memory; 0: has got some */
 	struct ipc_line completions_published; /* daemon: tokens written, ever */
-	struct ipc_line events_published;      /* daemon: bytes written, ever */
+	struct ipc_line events_published;      /* daemon: bytes shown, ever; client: IPC_QUIET */
 	struct ipc_line events_consumed;       /* client: bytes read, ever */
-	struct ipc_line events_signalled;      /* both */
 	struct ipc_line events_wake_at;	       /* daemon: bell wanted here; UINT64_MAX: never */
 	struct ipc_line events_moved;	       /* daemon: payloads moved, ever; IPC_MOVED_END */
 	struct ipc_line pins_cleared;	       /* client: pins cleared, ever */
 	struct ipc_line pins_wanted;  /* daemon 1: bell wanted at the next; client 0: rung */
 	struct ipc_line sends_wanted; /* client 1: waits for a SENDABLE event; daemon 0: comes */
 };
+
+/* The client adds it to events_published when it has read everything up to there. The daemon's next
+ * value is without it, and whoever replaces a value that had it sends one byte on the event socket. So
+ * there is one byte for each time that the client was quiet, and the client takes it before it is
+ * quiet again. */
+#define IPC_QUIET (UINT64_C(1) << 63)
 
 /* A message in send memory. The token comes back through the completions when the memory is free
  * again; an empty message has no memory, region 0 and no token. */

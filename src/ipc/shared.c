@@ -32,7 +32,7 @@ bool ipc_events_look(struct ipc_event_writer *writer)
 {
 	uint64_t consumed = ipc_load(&ipc_indexes(writer->shared)->events_consumed);
 
-	if (consumed < writer->consumed || consumed > writer->written) {
+	if (consumed < writer->consumed || consumed > writer->shown) {
 		return false;
 	}
 	writer->consumed = consumed;
@@ -76,8 +76,28 @@ static uint8_t *record_begin(struct ipc_event_writer *writer, struct ipc_event *
 static bool record_end(struct ipc_event_writer *writer, const struct ipc_event *event)
 {
 	writer->written += event->size;
-	ipc_store(&ipc_indexes(writer->shared)->events_published, writer->written);
 	return true;
+}
+
+void ipc_events_begin(void *shared)
+{
+	ipc_store(&ipc_indexes(shared)->events_published, IPC_QUIET);
+}
+
+bool ipc_events_quiet(const struct ipc_event_writer *writer)
+{
+	return ipc_load(&ipc_indexes(writer->shared)->events_published) & IPC_QUIET;
+}
+
+bool ipc_events_show(struct ipc_event_writer *writer)
+{
+	struct ipc_line *published = &ipc_indexes(writer->shared)->events_published;
+
+	if (writer->shown == writer->written) {
+		return false;
+	}
+	writer->shown = writer->written;
+	return ipc_exchange(published, writer->written) & IPC_QUIET;
 }
 
 bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data)
@@ -126,6 +146,11 @@ static uint32_t readable(const struct ipc_event_reader *reader)
 	return ready < left ? (uint32_t)ready : left;
 }
 
+static uint64_t published(const struct ipc_event_reader *reader)
+{
+	return ipc_load(&ipc_indexes(reader->shared)->events_published) & ~IPC_QUIET;
+}
+
 static bool padding(const struct ipc_event_reader *reader, uint32_t *size)
 {
 	struct ipc_event head = {0};
@@ -141,7 +166,7 @@ enum ipc_read ipc_events_peek(struct ipc_event_reader *reader, struct ipc_event 
 	uint32_t left;
 	uint32_t size;
 
-	reader->published = ipc_load(&ipc_indexes(reader->shared)->events_published);
+	reader->published = published(reader);
 	while ((left = readable(reader)) >= 8 && padding(reader, &size)) {
 		if (size < 8 || size % 8 != 0 || size > left) {
 			return IPC_READ_CORRUPT;
@@ -176,5 +201,17 @@ bool ipc_events_consume(struct ipc_event_reader *reader, const struct ipc_event 
 
 bool ipc_events_empty(const struct ipc_event_reader *reader)
 {
-	return ipc_load_ordered(&ipc_indexes(reader->shared)->events_published) == reader->read;
+	return published(reader) == reader->read;
+}
+
+enum ipc_rest ipc_events_rest(struct ipc_event_reader *reader)
+{
+	struct ipc_line *line = &ipc_indexes(reader->shared)->events_published;
+	uint64_t seen = reader->read;
+
+	if (__atomic_compare_exchange_n(&line->value, &seen, seen | IPC_QUIET, false,
+					__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		return IPC_REST_BEGUN;
+	}
+	return seen == (reader->read | IPC_QUIET) ? IPC_REST_STILL : IPC_REST_NONE;
 }

@@ -76,14 +76,23 @@ static inline uint32_t *ipc_completion_at(void *shared, uint64_t index)
 struct ipc_event_writer {
 	void *shared;
 	uint64_t written;  /* bytes, ever */
+	uint64_t shown;	   /* of them, to the client */
 	uint64_t consumed; /* as last seen and found plausible */
 };
 
+/* Before the client has the memory: it is quiet. */
+void ipc_events_begin(void *shared);
+
 /* Looks how far the client is. False when the client claims what cannot be. */
 bool ipc_events_look(struct ipc_event_writer *writer);
-/* Writes a record and publishes it; event->size is set. False when there is no room now.
+/* Writes a record, which is not shown yet; event->size is set. False when there is no room now.
  * data_size <= IPC_EVENT_DATA_MAX. */
 bool ipc_events_write(struct ipc_event_writer *writer, struct ipc_event *event, const void *data);
+
+/* The client may sleep: what is shown to it now costs a byte. */
+bool ipc_events_quiet(const struct ipc_event_writer *writer);
+/* Shows what was written. True: the client was quiet, and a byte is due. */
+bool ipc_events_show(struct ipc_event_writer *writer);
 
 /* A message whole: group_size bytes of its group's name, then length bytes of payload. */
 bool ipc_events_write_inline(struct ipc_event_writer *writer, struct ipc_event *event,
@@ -112,8 +121,15 @@ enum ipc_read ipc_events_peek(struct ipc_event_reader *reader, struct ipc_event 
 			      const uint8_t **data);
 /* Gives the record's place back. True: the daemon wants a bell. */
 bool ipc_events_consume(struct ipc_event_reader *reader, const struct ipc_event *event);
-/* True when nothing is there; sees everything published before the call, in the total order of
- * the flags. */
 bool ipc_events_empty(const struct ipc_event_reader *reader);
+
+enum ipc_rest {
+	IPC_REST_NONE,	/* there is more to read */
+	IPC_REST_BEGUN, /* quiet from now on; the byte of the time before has to be taken */
+	IPC_REST_STILL, /* as before */
+};
+
+/* Everything is read: be quiet. */
+enum ipc_rest ipc_events_rest(struct ipc_event_reader *reader);
 
 #endif

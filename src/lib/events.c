@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Takes events out of the shared ring, and keeps the event socket readable exactly while some
- * wait.
- *
- * The flag `events_signalled` and the bytes in the event socket: the daemon sends a byte when it
- * turns the flag on. Whoever finds the ring empty turns the flag off, which leaves a byte that
- * stands for nothing (`owed`), looks again, and reads what is owed. */
+ * wait. How the two sides agree on that: IPC_QUIET in ipc/ipc.h. */
 #include "lib/events.h"
 
 #include <errno.h>
@@ -16,6 +12,7 @@
 #include "lib/region_map.h"
 
 #define SPARE_MAX_BYTES (1024u * 1024)
+#define BYTE_MAX_MS	1000
 
 void events_init(struct events *events)
 {
@@ -273,62 +270,61 @@ static enum next take(struct instance *instance, const struct ipc_event *event, 
 	return NEXT_CORRUPT;
 }
 
-static ssize_t receive(struct instance *instance, size_t count, int flags)
+static ssize_t receive(struct instance *instance, int flags)
 {
-	char bytes[64];
+	char byte;
 	ssize_t got;
 
 	do {
-		got = recv(instance->event_fd, bytes, count < sizeof(bytes) ? count : sizeof(bytes),
-			   flags | MSG_DONTWAIT);
+		got = recv(instance->event_fd, &byte, 1, flags | MSG_DONTWAIT);
 	} while (got < 0 && errno == EINTR);
 	return got;
 }
 
-/* A byte without a flag: another process used the handle after fork(2). It would keep the socket
- * readable for ever. */
-static void drop_stray(struct instance *instance)
+static bool would_block(ssize_t got)
 {
-	if (!ipc_load_ordered(&ipc_indexes(instance->shared)->events_signalled)) {
-		receive(instance, 1, 0);
-	}
+	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-/* False when the daemon has closed its end. */
-static bool read_owed(struct instance *instance)
+/* The byte that ended the last quiet time: it is there, or the daemon is about to send it. Should it be
+ * stopped just then, we do not wait for it for ever. */
+static ssize_t take_byte(struct instance *instance)
 {
-	struct events *events = &instance->events;
-	ssize_t got;
+	struct pollfd event = {.fd = instance->event_fd, .events = POLLIN};
+	ssize_t got = receive(instance, 0);
 
-	if (events->owed > 0) {
-		got = receive(instance, (size_t)events->owed, 0);
-		events->owed -= got > 0 ? got : 0;
-	} else {
-		got = receive(instance, 1, MSG_PEEK);
-		if (got > 0) {
-			drop_stray(instance);
-		}
+	if (would_block(got)) {
+		poll(&event, 1, BYTE_MAX_MS);
+		got = receive(instance, 0);
 	}
-	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+	return got;
+}
+
+/* A byte although we are quiet: it was waited for too long, or another process used the handle after
+ * fork(2). It would keep the socket readable for ever. */
+static ssize_t drop_stray(struct instance *instance)
+{
+	ssize_t got = receive(instance, MSG_PEEK);
+
+	if (got > 0 && ipc_events_rest(&instance->events.reader) == IPC_REST_STILL) {
+		receive(instance, 0);
+	}
+	return got;
 }
 
 /* Called when the ring was seen empty: NEXT_NONE when it really is and the socket says so,
- * NEXT_EVENT when it should be looked at again. The byte of a flag that was turned off too early
- * stands for the new events. */
+ * NEXT_EVENT when it should be looked at again. */
 static enum next quiet(struct instance *instance)
 {
 	struct events *events = &instance->events;
-	struct ipc_line *signalled = &ipc_indexes(instance->shared)->events_signalled;
-	bool cleared = ipc_load(signalled) && ipc_exchange(signalled, 0);
+	enum ipc_rest rest = ipc_events_rest(&events->reader);
+	ssize_t got;
 
-	events->owed += cleared;
-	if (!ipc_events_empty(&events->reader)) {
-		if (cleared && !ipc_exchange(signalled, 1)) {
-			events->owed--;
-		}
+	if (rest == IPC_REST_NONE) {
 		return NEXT_EVENT;
 	}
-	if (read_owed(instance)) {
+	got = rest == IPC_REST_BEGUN ? take_byte(instance) : drop_stray(instance);
+	if (got > 0 || would_block(got)) {
 		return NEXT_NONE;
 	}
 	if (!ipc_events_empty(&events->reader)) {

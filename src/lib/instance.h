@@ -44,7 +44,6 @@ struct events {
 	pthread_mutex_t lock;
 	struct ipc_event_reader reader;
 	bool settled; /* the socket was looked at when the last event was taken: not again at once */
-	int64_t owed; /* bytes in the event socket that stand for no event any more */
 	const uint8_t *slab;
 	uint64_t slab_size;
 	struct list regions;

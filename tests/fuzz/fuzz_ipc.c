@@ -323,7 +323,7 @@ static void bell(void)
 static void consume(struct cursor *in)
 {
 	struct ipc_indexes *indexes = ipc_indexes(client.shared);
-	uint64_t published = ipc_load(&indexes->events_published);
+	uint64_t published = ipc_load(&indexes->events_published) & ~IPC_QUIET;
 	uint64_t back = cursor_u8(in);
 
 	ipc_store(&indexes->events_consumed, published - (back < published ? back * 8 : 0));

@@ -121,8 +121,9 @@ void raw_read_all(struct raw *raw)
 	char bytes[256];
 
 	recv(raw->fds.fd[0], bytes, sizeof(bytes), MSG_DONTWAIT);
-	ipc_store(&indexes->events_signalled, 0);
-	ipc_exchange(&indexes->events_consumed, ipc_load(&indexes->events_published));
+	ipc_exchange(&indexes->events_consumed, __atomic_fetch_or(&indexes->events_published.value,
+								  IPC_QUIET, __ATOMIC_SEQ_CST) &
+							~IPC_QUIET);
 }
 
 /* --- Connecting is all they do --- */

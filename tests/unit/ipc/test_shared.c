@@ -23,6 +23,7 @@ static int fresh(void **state)
 	memset(shared, 0, IPC_SHARED_SIZE);
 	writer = (struct ipc_event_writer){.shared = shared};
 	reader = (struct ipc_event_reader){.shared = shared};
+	ipc_events_begin(shared);
 	ipc_store(&ipc_indexes(shared)->events_wake_at, UINT64_MAX);
 	for (size_t i = 0; i < sizeof(data); i++) {
 		data[i] = (uint8_t)(i * 13);
@@ -41,7 +42,10 @@ static bool write_one(uint32_t number, uint32_t size)
 {
 	struct ipc_event event = {.kind = IPC_EVENT_INLINE, .node = number, .data_size = size};
 
-	return ipc_events_write(&writer, &event, data);
+	bool written = ipc_events_write(&writer, &event, data);
+
+	ipc_events_show(&writer);
+	return written;
 }
 
 static void read_one(uint32_t number, uint32_t size)
@@ -78,6 +82,34 @@ static void one_by_one__every_size(void **state)
 		nothing_there();
 		assert_true(ipc_events_look(&writer));
 		assert_int_equal(writer.consumed, writer.written);
+	}
+}
+
+/* One byte for each time that the client was quiet: due when it is shown something then, and only then. */
+static void quiet__one_byte_each_time(void **state)
+{
+	struct ipc_event event = {.kind = IPC_EVENT_SENDABLE};
+
+	(void)state;
+	assert_true(ipc_events_quiet(&writer));
+	assert_int_equal(ipc_events_rest(&reader), IPC_REST_STILL);
+	assert_false(ipc_events_show(&writer)); /* nothing new */
+	for (int i = 0; i < 3; i++) {
+		assert_true(ipc_events_write(&writer, &event, NULL));
+		nothing_there(); /* not shown yet */
+		assert_int_equal(ipc_events_rest(&reader), IPC_REST_STILL);
+		assert_true(ipc_events_show(&writer));
+		assert_false(ipc_events_quiet(&writer));
+		assert_true(ipc_events_write(&writer, &event, NULL));
+		assert_false(ipc_events_show(&writer)); /* it is not quiet */
+		assert_int_equal(ipc_events_rest(&reader), IPC_REST_NONE);
+		read_one(0, 0);
+		assert_int_equal(ipc_events_rest(&reader), IPC_REST_NONE);
+		read_one(0, 0);
+		assert_false(ipc_events_quiet(&writer));
+		assert_int_equal(ipc_events_rest(&reader), IPC_REST_BEGUN);
+		assert_int_equal(ipc_events_rest(&reader), IPC_REST_STILL);
+		assert_true(ipc_events_look(&writer));
 	}
 }
 
@@ -235,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_by_one__every_size, fresh, done),
+		cmocka_unit_test_setup_teardown(quiet__one_byte_each_time, fresh, done),
 		cmocka_unit_test_setup_teardown(full__then_goes_on, fresh, done),
 		cmocka_unit_test_setup_teardown(padding__of_8_bytes, fresh, done),
 		cmocka_unit_test_setup_teardown(look__refuses_impossible_positions, fresh, done),

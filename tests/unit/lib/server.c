@@ -215,6 +215,7 @@ static void control_ready(void *arg, short revents)
 	} else if (command.op != SERVER_STATS) {
 		server_engine_command(world.engine, &command);
 	}
+	clients_turn(world.clients); /* what came of it can be seen when we answer */
 	state = state_now();
 	send(fd, &state, sizeof(state), MSG_NOSIGNAL);
 }

@@ -113,6 +113,30 @@ static void fd__readable_exactly_while_events_wait(void **state)
 	program_close(&program);
 }
 
+/* The same from a program that looks again and again while events come: it races with the daemon. */
+static void fd__never_readable_without_an_event(void **state)
+{
+	struct program program;
+	int expected = 0;
+
+	(void)state;
+	program_join(&program);
+	for (int i = 0; i < 500; i++) {
+		server_command(server, SERVER_REMOTE, 1 + (uint64_t)i % 8, 10);
+		expected += 1 + i % 8;
+		while (program.messages < expected) {
+			if (cpg_dispatch(program.handle, CS_DISPATCH_ONE_NONBLOCKING) != CS_OK &&
+			    program_poll(&program, 0) == POLLIN) {
+				assert_int_equal(cpg_dispatch(program.handle,
+							      CS_DISPATCH_ONE_NONBLOCKING),
+						 CS_OK);
+			}
+		}
+		assert_int_equal(program_poll(&program, 2), 0);
+	}
+	program_close(&program);
+}
+
 /* A program without callbacks: events count, nothing is called. */
 static void events__without_callbacks(void **state)
 {
@@ -330,6 +354,7 @@ int main(void)
 		cmocka_unit_test(flags__nothing_waits),
 		cmocka_unit_test(flags__one_at_a_time),
 		cmocka_unit_test(fd__readable_exactly_while_events_wait),
+		cmocka_unit_test(fd__never_readable_without_an_event),
 		cmocka_unit_test(events__without_callbacks),
 		cmocka_unit_test(totem__initial_and_later),
 		cmocka_unit_test(callback__finalizes),
