@@ -70,7 +70,6 @@ static void unwatch(struct client *client)
 {
 	unwatch_one(client, &client->request_watched, client->request_fd);
 	unwatch_one(client, &client->side_watched, client->side_fd);
-	unwatch_one(client, &client->event_watched, client->event_fd);
 }
 
 /* A socket that is hung up would be ready for ever. */

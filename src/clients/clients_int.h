@@ -94,7 +94,7 @@ struct client {
 	uint32_t number; /* the engine's */
 	uint32_t serial; /* tells cookies of earlier clients with the same number from ours */
 	int request_fd, event_fd, side_fd;
-	bool request_watched, side_watched, event_watched;
+	bool request_watched, side_watched;
 	struct ipc_memory shared;
 	bool in_place; /* its records come with pins */
 	bool joined;   /* a group, or is joining it */
@@ -139,7 +139,6 @@ struct client {
 	uint64_t wake_at;
 	uint64_t moves;
 	bool wake;	    /* it has got something to read in this turn */
-	bool byte_due;	    /* it was quiet when it was shown that */
 	bool side_full;	    /* an announcement waits for room in the side socket */
 	uint32_t announced; /* since the side socket was last found empty */
 	struct list chunks;

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "clients/keep.h"
 #include "clients/region.h"
@@ -76,13 +77,21 @@ static bool may_stand_in_ring(const struct client *client, const struct event *e
 		client->ring_held_bytes + event->head.length <= RING_HELD_MAX_BYTES);
 }
 
+/* There is no room for a byte only where a program does not take them. */
+static void show(struct client *client)
+{
+	if (ipc_events_show(&client->writer)) {
+		send(client->event_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+}
+
 /* A program that is reading sees the news at once. One that sleeps is not woken by the first of many: it
  * would take the processor from us and read one. */
-static void show(struct client *client)
+static void has_news(struct client *client)
 {
 	client->wake = true;
 	if (!ipc_events_quiet(&client->writer)) {
-		client->byte_due = ipc_events_show(&client->writer) || client->byte_due;
+		show(client);
 	}
 }
 
@@ -98,7 +107,7 @@ bool client_write_inline(struct client *client, struct ipc_event *head, const vo
 		return false;
 	}
 	client->clients->stats.inlined++;
-	show(client);
+	has_news(client);
 	return true;
 }
 
@@ -195,40 +204,10 @@ static void pushed(struct client *client, struct event *event)
 	}
 }
 
-static void event_ready(void *arg, short revents);
-
-/* One byte while the program has something to read; it takes the byte away when it has read
- * everything. */
-static void signal_program(struct client *client)
-{
-	struct clients_loop *loop = &client->clients->loop;
-	ssize_t sent = send(client->event_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (sent < 0 && errno == EAGAIN && !client->event_watched) {
-		client->event_watched =
-			!loop->add(loop->ctx, client->event_fd, POLLOUT, event_ready, client);
-	}
-}
-
-static void event_ready(void *arg, short revents)
-{
-	struct client *client = arg;
-
-	(void)revents;
-	client->clients->loop.del(client->clients->loop.ctx, client->event_fd);
-	client->event_watched = false;
-	signal_program(client);
-}
-
 void client_wake(struct client *client)
 {
-	bool due = ipc_events_show(&client->writer) || client->byte_due;
-
 	client->wake = false;
-	client->byte_due = false;
-	if (due) {
-		signal_program(client);
-	}
+	show(client);
 }
 
 /* News that nobody waits for do not wake the program: they are read with the next event, unless they
@@ -241,7 +220,7 @@ static void push_queue(struct client *client)
 		enum push result = push(client, event);
 
 		if (result == PUSH_LATER || !silent) {
-			show(client);
+			has_news(client);
 		}
 		if (result == PUSH_LATER) {
 			break;

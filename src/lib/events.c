@@ -12,7 +12,7 @@
 #include "lib/region_map.h"
 
 #define SPARE_MAX_BYTES (1024u * 1024)
-#define BYTE_MAX_MS	1000
+#define BYTE_MAX_MS	10000
 
 void events_init(struct events *events)
 {
