@@ -95,7 +95,7 @@ enum transport_event_kind {
 	TRANSPORT_FRAME,     /* size bytes arrived in slot; the slot is the owner's again */
 	TRANSPORT_SENT,	     /* cookie: the frame is no longer lent, the peer's adapter has it */
 	TRANSPORT_FAILED,    /* cookie: the frame is no longer lent, the peer may lack it */
-	/* cookie, status: 0 or negative errno; the destination is no longer lent */
+	/* cookie, status: 0 or negative errno; the destination is no longer lent. After look: data, size */
 	TRANSPORT_READ_DONE,
 	/* the adapter is gone, once: all links end, and there will be none until another transport is
 	 * opened; node is 0 */
@@ -209,6 +209,12 @@ struct transport_ops {
 	 * with an error and may break the bulk channel for a moment, never the control channel. */
 	int (*read)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    const struct transport_seg *into, uint64_t cookie);
+
+	/* As read, any size, but nothing is copied: READ_DONE tells where the peer has it (data, size_bytes,
+	 * borrowed until the next poll). The peer may be writing there, so whoever reads it has to know
+	 * what it should be. -EOPNOTSUPP where peers' regions cannot be mapped. */
+	int (*look)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		    uint32_t size_bytes, uint64_t cookie);
 
 	/* Whether peers' regions can be mapped: all of them are on this host. Constant. */
 	bool (*maps)(const struct transport *t);

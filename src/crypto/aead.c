@@ -51,14 +51,15 @@ static bool begin(struct aead *aead, bool sealing, struct aead_nonce nonce, stru
 	return gcm_begin(aead->gcm, sealing, bytes, with.bytes, with.size);
 }
 
-static bool seal_piece(struct aead *aead, struct aead_piece piece, uint8_t *out)
+/* What is only counted is counted where nobody else can change it any more. */
+static bool update(struct aead *aead, struct aead_piece piece, uint8_t *out)
 {
 	if (piece.size == 0) {
 		return true;
 	}
-	if (aead->readable) {
+	if (aead->readable && piece.bytes != out) {
 		memcpy(out, piece.bytes, piece.size);
-		return gcm_update(aead->gcm, out, NULL, piece.size);
+		piece.bytes = out;
 	}
 	return gcm_update(aead->gcm, piece.bytes, out, piece.size);
 }
@@ -70,17 +71,16 @@ int aead_seal(struct aead *aead, struct aead_nonce nonce, struct aead_piece with
 	bool good = begin(aead, true, nonce, with);
 
 	for (size_t i = 0; good && i < count; i++) {
-		good = seal_piece(aead, pieces[i], out);
+		good = update(aead, pieces[i], out);
 		out += pieces[i].size;
 	}
 	return good && gcm_tag(aead->gcm, tag) ? 0 : -EIO;
 }
 
-int aead_open(struct aead *aead, struct aead_nonce nonce, struct aead_piece with, uint8_t *bytes,
-	      size_t size, const uint8_t tag[AEAD_TAG_SIZE])
+int aead_open(struct aead *aead, struct aead_nonce nonce, struct aead_piece with,
+	      struct aead_piece sealed, uint8_t *out, const uint8_t tag[AEAD_TAG_SIZE])
 {
-	bool good = begin(aead, false, nonce, with) &&
-		    (size == 0 || gcm_update(aead->gcm, bytes, bytes, size)) &&
+	bool good = begin(aead, false, nonce, with) && update(aead, sealed, out) &&
 		    gcm_verify(aead->gcm, tag);
 
 	return good ? 0 : -EBADMSG;

@@ -112,13 +112,13 @@ static uint32_t note_mismatch(struct engine *engine, const struct frame_info *in
 	return ++mismatch->count;
 }
 
-/* Sealed payloads are opened where they are. */
 static bool is_as_announced(struct engine *engine, const struct pull *pull)
 {
 	const struct frame_announce *announce = &pull->announce;
 
 	if (engine->trust) {
-		return engine_open_payload(engine, pull->node, &announce->seal, pull->into);
+		return engine_open_payload(engine, pull->node, &announce->seal,
+					   pull->seen ? pull->seen : pull->into->bytes, pull->into);
 	}
 	return announce->digest == 0 || engine_digest(pull->into) == announce->digest;
 }
@@ -244,6 +244,22 @@ static struct read *read_unused(struct engine *engine)
 	return NULL;
 }
 
+/* What is sealed need not be copied before it is opened, where it can be seen. */
+static bool may_look(const struct engine *engine)
+{
+	return engine->trust && engine->ops->maps(engine->transport);
+}
+
+static int look_post(struct engine *engine, struct pull *pull, struct read *read)
+{
+	const struct source *source = &pull->source;
+
+	*read = (struct read){
+		.pull = pull, .node = source->node, .size = (uint32_t)pull->announce.size};
+	return engine->ops->look(engine->transport, source->node, source->key, source->offset,
+				 read->size, (uint64_t)(read - engine->reads));
+}
+
 static int read_post(struct engine *engine, struct pull *pull, struct read *read)
 {
 	const struct source *source = &pull->source;
@@ -263,8 +279,12 @@ static int read_post(struct engine *engine, struct pull *pull, struct read *read
 static bool read_next(struct engine *engine, struct pull *pull)
 {
 	struct read *read = read_unused(engine);
-	int err = read ? read_post(engine, pull, read) : -ENOBUFS;
+	int err = -ENOBUFS;
 
+	if (read) {
+		err = may_look(engine) ? look_post(engine, pull, read)
+				       : read_post(engine, pull, read);
+	}
 	if (!err) {
 		pull->asked += read->size;
 		pull->reading++;
@@ -368,6 +388,7 @@ void engine_pull_read_done(struct engine *engine, const struct transport_event *
 	engine->reads[event->cookie].pull = NULL;
 	pull->reading--;
 	engine->reading--;
+	pull->seen = event->data;
 	if (event->status != 0 || read.stale) {
 		read_failed(engine, pull, &read);
 	} else {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Frames and payloads, sealed before they are sent and opened where they arrived. Sealing copies: once per
+/* Frames and payloads, sealed before they are sent; frames are opened where they arrived, payloads too unless
+ * they can be opened out of the sender's memory. Sealing copies: once per
  * frame, whatever the number of peers, so what is sent can no longer be changed by the program that it came
  * from. A sealed frame is followed by its tag, number and generation; a payload's stand in its announcement. */
 #include "engine/trust.h"
@@ -264,13 +265,14 @@ static struct frame_key *key_of(struct engine *engine, uint32_t node, uint32_t g
 	return NULL;
 }
 
-static int open_in_place(struct frame_key *key, uint32_t node, uint32_t domain,
-			 const struct frame_seal *seal, uint8_t *bytes, uint64_t size)
+static int open_to(struct frame_key *key, uint32_t node, uint32_t domain,
+		   const struct frame_seal *seal, struct aead_piece sealed, uint8_t *out)
 {
 	uint8_t with[WITH_SIZE];
 
 	return aead_open(key->aead, (struct aead_nonce){seal->number, domain},
-			 write_with(with, node, seal->generation, size), bytes, size, seal->tag);
+			 write_with(with, node, seal->generation, sealed.size), sealed, out,
+			 seal->tag);
 }
 
 static uint32_t read_trailer(const uint8_t *bytes, struct frame_seal *out)
@@ -302,7 +304,7 @@ int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint
 		stats->replayed++;
 		return -EAGAIN;
 	}
-	if (open_in_place(key, node, 0, &seal, bytes, inside)) {
+	if (open_to(key, node, 0, &seal, (struct aead_piece){bytes, inside}, bytes)) {
 		stats->forged++;
 		return -EBADMSG;
 	}
@@ -311,9 +313,10 @@ int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint
 }
 
 bool engine_open_payload(struct engine *engine, uint32_t node, const struct frame_seal *seal,
-			 const struct body *body)
+			 const uint8_t *sealed, const struct body *body)
 {
 	struct frame_key *key = key_of(engine, node, seal->generation);
 
-	return key && open_in_place(key, node, PAYLOAD_DOMAIN, seal, body->bytes, body->size) == 0;
+	return key && open_to(key, node, PAYLOAD_DOMAIN, seal,
+			      (struct aead_piece){sealed, body->size}, body->bytes) == 0;
 }

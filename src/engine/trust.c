@@ -424,9 +424,9 @@ static int open_sealed(struct trust *trust, struct acquaintance *peer,
 		return -EBADMSG;
 	}
 	size = event->size_bytes - SEAL_SIZE;
-	memcpy(trust->opened, event->data + SEALED_HEAD_SIZE, size);
 	if (aead_open(session->receives, (struct aead_nonce){.number = number},
-		      (struct aead_piece){event->data, SEALED_HEAD_SIZE}, trust->opened, size,
+		      (struct aead_piece){event->data, SEALED_HEAD_SIZE},
+		      (struct aead_piece){event->data + SEALED_HEAD_SIZE, size}, trust->opened,
 		      event->data + SEALED_HEAD_SIZE + size)) {
 		return -EBADMSG;
 	}

@@ -126,7 +126,8 @@ uint64_t engine_seal_deadline_ms(const struct engine *engine);
 /* In place. The size of what was sealed; -EBADMSG: it was changed; -EAGAIN: it cannot be opened now, or
  * was taken before, and is to be forgotten. */
 int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint32_t size);
+/* To the body, from `sealed`, which is the body's own bytes or does not overlap them. */
 bool engine_open_payload(struct engine *engine, uint32_t node, const struct frame_seal *seal,
-			 const struct body *body);
+			 const uint8_t *sealed, const struct body *body);
 
 #endif

@@ -227,6 +227,18 @@ int end_read(struct end *end, uint32_t node, uint64_t key, uint64_t offset,
 	return result;
 }
 
+int end_look(struct end *end, uint32_t node, uint64_t key, uint64_t offset, uint32_t size_bytes,
+	     uint64_t cookie)
+{
+	int result = known_link(end, node,
+				rig->ops->look(end->t, node, key, offset, size_bytes, cookie));
+
+	if (result == 0) {
+		lent_add(end, END_READ, node, cookie);
+	}
+	return result;
+}
+
 uint8_t *end_area(struct end *end, uint64_t offset)
 {
 	return end->slab.base + END_AREA_OFFSET + offset;
@@ -328,7 +340,10 @@ static void take_returned(struct end *end, const struct transport_event *event)
 		end_check(event->status <= 0);
 		if (end->read_count < sizeof(end->reads) / sizeof(end->reads[0])) {
 			end->reads[end->read_count] =
-				(struct end_read){.cookie = event->cookie, .status = event->status};
+				(struct end_read){.cookie = event->cookie,
+						  .status = event->status,
+						  .data = event->data,
+						  .size_bytes = event->size_bytes};
 		}
 		end->read_count++;
 	}

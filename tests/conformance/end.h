@@ -58,6 +58,8 @@ struct end_lent {
 struct end_read {
 	uint64_t cookie;
 	int status;
+	const uint8_t *data; /* what was looked at; borrowed while the link is there */
+	uint32_t size_bytes;
 };
 
 struct end {
@@ -114,6 +116,8 @@ int end_frame(struct end *end, uint32_t node, const struct transport_seg *segs, 
 	      uint64_t cookie);
 int end_read(struct end *end, uint32_t node, uint64_t key, uint64_t offset,
 	     struct transport_seg into, uint64_t cookie);
+int end_look(struct end *end, uint32_t node, uint64_t key, uint64_t offset, uint32_t size_bytes,
+	     uint64_t cookie);
 void end_post_slots(struct end *end);
 /* Polls once; returns the number of events. */
 int end_turn(struct end *end);

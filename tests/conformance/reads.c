@@ -246,6 +246,44 @@ static void read__under_way_when_the_region_goes(void **state)
 	end_memory_free(&memory);
 }
 
+/* Nothing is copied, in one piece whatever its size, in the order of the READs around it; what may not be
+ * READ may not be looked at. */
+static void look__shows_where_it_is(void **state)
+{
+	struct pair *pair = *state;
+	struct end_memory memory = end_memory_new(4 * MEBIBYTE);
+
+	assert_int_equal(end_region_add(&pair->b, 4, &memory, true), 0);
+	if (!rig->ops->maps(pair->a.t)) {
+		assert_int_equal(rig->ops->look(pair->a.t, 2, memory.key, 0, 1, 0), -EOPNOTSUPP);
+		rig->ops->region_remove(pair->b.t, 4);
+		end_memory_free(&memory);
+		return;
+	}
+	pattern_fill(memory.base, 4 * MEBIBYTE, 61);
+	assert_int_equal(end_look(&pair->a, 2, memory.key, 4096, 4 * MEBIBYTE - 4096, 0), 0);
+	assert_int_equal(end_read(&pair->a, 2, memory.key, 0, end_seg(INTO, 100), 1), 0);
+	assert_int_equal(end_look(&pair->a, 2, memory.key, 4 * MEBIBYTE - 1, 2, 2), 0);
+	assert_int_equal(end_look(&pair->a, 2, memory.key, 4 * MEBIBYTE - 1, 1, 3), 0);
+	run_until(pair->a.read_count == 4, &pair->a, &pair->b);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(pair->a.reads[i].cookie, i);
+		assert_int_equal(pair->a.reads[i].status, i == 2 ? -EACCES : 0);
+	}
+	assert_int_equal(pair->a.reads[0].size_bytes, 4 * MEBIBYTE - 4096);
+	assert_memory_equal(pair->a.reads[0].data, memory.base + 4096, 4 * MEBIBYTE - 4096);
+	assert_null(pair->a.reads[1].data);
+	assert_memory_equal(end_area(&pair->a, INTO), memory.base, 100);
+	assert_int_equal(*pair->a.reads[3].data, memory.base[4 * MEBIBYTE - 1]);
+	rig->ops->region_remove(pair->b.t, 4);
+	end_turn(&pair->a);
+	assert_int_equal(end_look(&pair->a, 2, memory.key, 0, 1, 4), 0);
+	run_until(pair->a.read_count == 5, &pair->a, &pair->b);
+	assert_int_equal(pair->a.reads[4].status, -EACCES);
+	link_is_unharmed(pair);
+	end_memory_free(&memory);
+}
+
 /* What is mapped is the region, read-only, and stays when region and link are gone. */
 static void map__shows_what_may_be_read(void **state)
 {
@@ -346,6 +384,7 @@ int conformance_reads(void)
 		pair_test(read__of_a_removed_region_fails_alone),
 		pair_test(read__under_way_when_the_region_goes),
 		pair_test(read__and_frames_share_the_channel),
+		pair_test(look__shows_where_it_is),
 		pair_test(map__shows_what_may_be_read),
 		pair_test(map__of_what_may_not_be_read_is_refused),
 	};

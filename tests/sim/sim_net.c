@@ -77,6 +77,7 @@ struct read {
 	uint64_t key;
 	uint64_t offset;
 	struct transport_seg into;
+	bool look; /* nothing is copied into `into`, only its size counts */
 	uint64_t cookie;
 };
 
@@ -91,8 +92,8 @@ struct transport {
 	bool peer[SIM_NODES_MAX + 1];
 	uint64_t seen_epoch[SIM_NODES_MAX + 1]; /* of the link whose PEER_UP the owner has polled */
 	struct queue control, bulk;
-	uint32_t ups; /* PEER_UP in the queue: what comes over that link waits behind it */
-	struct queued_event *last; /* whose bytes are borrowed */
+	uint32_t ups;	   /* PEER_UP in the queue: what comes over that link waits behind it */
+	struct queue last; /* whose bytes are borrowed */
 	struct list reads;
 	uint64_t next_read;
 };
@@ -725,6 +726,7 @@ static int net_open(const struct transport_config *config, struct transport **ou
 	t->slots = calloc(config->slot_count, sizeof(*t->slots));
 	list_init(&t->control.events);
 	list_init(&t->bulk.events);
+	list_init(&t->last.events);
 	list_init(&t->reads);
 	sim->net->nodes[t->node] = t;
 	*out = t;
@@ -735,6 +737,7 @@ static void queue_free(struct queue *queue)
 {
 	list_for_each_safe(it, after, &queue->events)
 	{
+		list_remove(it);
 		free(list_entry(it, struct queued_event, link));
 	}
 }
@@ -749,7 +752,7 @@ static void transport_free(struct sim *sim, uint32_t node)
 	{
 		free(list_entry(it, struct read, link));
 	}
-	free(t->last);
+	queue_free(&t->last);
 	free(t->slots);
 	free(t);
 	sim->net->nodes[node] = NULL;
@@ -789,17 +792,16 @@ static struct queued_event *pop(struct queue *queue)
 	return event;
 }
 
-/* One control message at a time: its bytes are borrowed until the next poll. */
+/* One control message at a time. What bytes there are, are borrowed until the next poll. */
 static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event *events, int max)
 {
 	struct queued_event *event = pop(&t->control);
 	int count = 0;
 
 	(void)now_ms;
-	free(t->last);
-	t->last = NULL;
+	queue_free(&t->last);
 	if (event) {
-		t->last = event;
+		list_append(&t->last.events, &event->link);
 		if (event->event.kind == TRANSPORT_PEER_UP) {
 			t->seen_epoch[event->event.node] = event->event.cookie;
 			t->ups--;
@@ -808,7 +810,7 @@ static int net_poll(struct transport *t, uint64_t now_ms, struct transport_event
 	}
 	while (t->ups == 0 && count < max && count < 16 && (event = pop(&t->bulk))) {
 		events[count++] = event->event;
-		free(event);
+		list_append(&t->last.events, &event->link);
 	}
 	if (t->control.count + t->bulk.count > 0) {
 		sim_node_wake(t->sim, t->node, 1);
@@ -978,18 +980,16 @@ static const struct transport_region *region_of(struct transport *t, uint32_t no
 }
 
 /* Copies if the remote range is there, now. */
-static int read_now(struct transport *t, const struct read *read)
+static int read_now(struct transport *t, const struct read *read, uint8_t *into)
 {
 	const struct transport_region *from = region_of(t, read->node, read->key);
 	struct transport_region segment;
 	uint32_t id = (uint32_t)(read->key >> 32);
-	uint8_t *into;
 
 	if (!from || !from->remote_read || read->offset > from->size_bytes ||
 	    read->into.size_bytes > from->size_bytes - read->offset) {
 		return -EACCES;
 	}
-	into = (uint8_t *)t->regions[read->into.region].base + read->into.offset;
 	memcpy(into, (uint8_t *)from->base + read->offset, read->into.size_bytes);
 	if (engine_segment(t->sim->nodes[read->node]->engine, id, &segment) &&
 	    !engine_segment_taken(t->sim->nodes[read->node]->engine, id, read->offset,
@@ -1015,11 +1015,17 @@ static struct read *find_read(struct transport *t, uint64_t id)
 	return NULL;
 }
 
+static uint8_t *into_of(struct transport *t, const struct read *read)
+{
+	return (uint8_t *)t->regions[read->into.region].base + read->into.offset;
+}
+
 static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
 {
 	struct transport *t = sim->net->nodes[node];
 	struct read *read = t ? find_read(t, id) : NULL;
 	struct transport_event event = {.kind = TRANSPORT_READ_DONE};
+	uint8_t *seen;
 
 	if (!read) {
 		return;
@@ -1030,35 +1036,29 @@ static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
 	}
 	event.node = read->node;
 	event.cookie = read->cookie;
-	event.status = read_now(t, read);
-	push(sim, node, BULK, &event, NULL);
+	event.size_bytes = read->look ? read->into.size_bytes : 0;
+	seen = read->look ? malloc(event.size_bytes) : NULL;
+	event.status = read_now(t, read, seen ? seen : into_of(t, read));
+	push(sim, node, BULK, &event, seen);
+	free(seen);
 	list_remove(&read->link);
 	free(read);
 }
 
-static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
-		    const struct transport_seg *into, uint64_t cookie)
+static int read_begin(struct transport *t, const struct read *wanted)
 {
-	uint64_t delay_us = sim_between(t->sim, 10, 3000) + into->size_bytes / 1000;
+	uint64_t delay_us = sim_between(t->sim, 10, 3000) + wanted->into.size_bytes / 1000;
 	struct read *read;
 
 	if (!sim_node_acts(t->sim, t->node)) {
 		return 0;
 	}
-	if (!linked(t, node) || !link_of(t->sim, t->node, node)->bulk_up) {
+	if (!linked(t, wanted->node) || !link_of(t->sim, t->node, wanted->node)->bulk_up) {
 		return -ENOTCONN;
 	}
-	if (into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
-		sim_fail(t->sim, "READ of %u bytes", into->size_bytes);
-		return -EINVAL;
-	}
 	read = calloc(1, sizeof(*read));
-	*read = (struct read){.id = sim_random(t->sim),
-			      .node = node,
-			      .key = key,
-			      .offset = remote_offset,
-			      .into = *into,
-			      .cookie = cookie};
+	*read = *wanted;
+	read->id = sim_random(t->sim);
 	list_append(&t->reads, &read->link);
 	/* Now and then an adapter repeats it for long, over the end of a ring. */
 	if (t->sim->chains && sim_chance(t->sim, 1)) {
@@ -1066,6 +1066,31 @@ static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t r
 	}
 	sim_at(t->sim, delay_us, read_arrived, t->node, read->id);
 	return 0;
+}
+
+static int net_read(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		    const struct transport_seg *into, uint64_t cookie)
+{
+	if (into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
+		sim_fail(t->sim, "READ of %u bytes", into->size_bytes);
+		return -EINVAL;
+	}
+	return read_begin(t, &(struct read){.node = node,
+					    .key = key,
+					    .offset = remote_offset,
+					    .into = *into,
+					    .cookie = cookie});
+}
+
+static int net_look(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		    uint32_t size_bytes, uint64_t cookie)
+{
+	return read_begin(t, &(struct read){.node = node,
+					    .key = key,
+					    .offset = remote_offset,
+					    .into = {.size_bytes = size_bytes},
+					    .look = true,
+					    .cookie = cookie});
 }
 
 static bool net_maps(const struct transport *t)
@@ -1129,6 +1154,7 @@ const struct transport_ops transport_simulated = {
 	.segs_max = net_segs_max,
 	.send_frame = net_send_frame,
 	.read = net_read,
+	.look = net_look,
 	.maps = net_maps,
 	.map = net_map,
 	.device = net_device,

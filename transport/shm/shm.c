@@ -294,6 +294,20 @@ static int read_start(struct transport *t, uint32_t node, uint64_t key, uint64_t
 	return result;
 }
 
+static int look(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		uint32_t size_bytes, uint64_t cookie)
+{
+	struct shm_peer *peer = shm_peer_find(t, node);
+	struct shm_read read = {
+		.cookie = cookie, .key = key, .offset = remote_offset, .size_bytes = size_bytes};
+	int result = peer ? shm_look_start(peer, &read) : -ENOTCONN;
+
+	if (result == 0) {
+		shm_bell_ring(t);
+	}
+	return result;
+}
+
 static int segs_max(const struct transport *t)
 {
 	(void)t;
@@ -380,6 +394,7 @@ const struct transport_ops transport_shm = {
 	.reads_exact = reads_exact,
 	.send_frame = send_frame,
 	.read = read_start,
+	.look = look,
 	.maps = maps,
 	.map = map,
 	.device = device,

@@ -94,7 +94,7 @@ struct shm_read {
 	uint64_t cookie;
 	uint64_t key;
 	uint64_t offset;
-	uint8_t *into;
+	uint8_t *into; /* NULL: it is looked at where it is */
 	uint32_t size_bytes;
 	uint32_t done_bytes;
 };

@@ -11,6 +11,18 @@
 
 #define SHM_READ_RETRY_MS 20
 
+int shm_look_start(struct shm_peer *peer, const struct shm_read *look)
+{
+	if (!shm_link_usable(peer)) {
+		return -ENOTCONN;
+	}
+	if (peer->reads_queued - peer->reads_done >= SHM_READS_MAX) {
+		return -ENOBUFS;
+	}
+	peer->reads[peer->reads_queued++ % SHM_READS_MAX] = *look;
+	return 0;
+}
+
 int shm_read_start(struct shm_peer *peer, uint64_t key, uint64_t remote_offset,
 		   const struct transport_seg *into, uint64_t cookie)
 {
@@ -19,19 +31,12 @@ int shm_read_start(struct shm_peer *peer, uint64_t key, uint64_t remote_offset,
 	if (!region || into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
 		return -EINVAL;
 	}
-	if (!shm_link_usable(peer)) {
-		return -ENOTCONN;
-	}
-	if (peer->reads_queued - peer->reads_done >= SHM_READS_MAX) {
-		return -ENOBUFS;
-	}
-	peer->reads[peer->reads_queued++ % SHM_READS_MAX] =
-		(struct shm_read){.cookie = cookie,
-				  .key = key,
-				  .offset = remote_offset,
-				  .into = (uint8_t *)region->memory.base + into->offset,
-				  .size_bytes = into->size_bytes};
-	return 0;
+	return shm_look_start(
+		peer, &(struct shm_read){.cookie = cookie,
+					 .key = key,
+					 .offset = remote_offset,
+					 .into = (uint8_t *)region->memory.base + into->offset,
+					 .size_bytes = into->size_bytes});
 }
 
 void shm_reads_fail(struct shm_peer *peer)
@@ -40,7 +45,8 @@ void shm_reads_fail(struct shm_peer *peer)
 	peer->read_retry_ms = SHM_NEVER;
 }
 
-static void read_finish(struct shm_peer *peer, struct shm_batch *batch, int status)
+static struct transport_event *read_finish(struct shm_peer *peer, struct shm_batch *batch,
+					   int status)
 {
 	const struct shm_read *read = &peer->reads[peer->reads_done++ % SHM_READS_MAX];
 	struct transport_event *event = shm_batch_add(batch, TRANSPORT_READ_DONE, peer->node);
@@ -51,6 +57,7 @@ static void read_finish(struct shm_peer *peer, struct shm_batch *batch, int stat
 		peer->stats.reads++;
 		peer->stats.read_bytes += read->size_bytes;
 	}
+	return event;
 }
 
 void shm_reads_failed(struct shm_peer *peer, struct shm_batch *batch)
@@ -77,6 +84,19 @@ static int read_find(struct shm_peer *peer, const struct shm_read *read,
 	return 0;
 }
 
+/* Whoever asked to look is about to read it all: that is what the budget is for. */
+static void show(struct shm_peer *peer, struct shm_batch *batch, const struct shm_remote *remote)
+{
+	const struct shm_read *look = &peer->reads[peer->reads_done % SHM_READS_MAX];
+	struct transport_event *event = read_finish(peer, batch, 0);
+
+	event->data = (const uint8_t *)remote->map.base + look->offset;
+	event->size_bytes = look->size_bytes;
+	batch->read_budget_bytes -= look->size_bytes < batch->read_budget_bytes
+					    ? look->size_bytes
+					    : batch->read_budget_bytes;
+}
+
 /* One slice of the oldest READ; returns false when it cannot get on now. */
 static bool read_step(struct shm_peer *peer, struct shm_batch *batch)
 {
@@ -90,6 +110,10 @@ static bool read_step(struct shm_peer *peer, struct shm_batch *batch)
 	if (result == -EAGAIN) {
 		peer->read_retry_ms = peer->transport->now_ms + SHM_READ_RETRY_MS;
 		return false;
+	}
+	if (result == 0 && !read->into) {
+		show(peer, batch, remote);
+		return true;
 	}
 	if (result == 0) {
 		memcpy(read->into + read->done_bytes,

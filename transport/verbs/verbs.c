@@ -323,6 +323,18 @@ void verbs_break_bulk(struct transport *t, uint32_t node)
 	}
 }
 
+static int verbs_look(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		      uint32_t size_bytes, uint64_t cookie)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	(void)remote_offset;
+	(void)size_bytes;
+	(void)cookie;
+	return -EOPNOTSUPP;
+}
+
 static bool verbs_maps(const struct transport *t)
 {
 	(void)t;
@@ -360,6 +372,7 @@ const struct transport_ops transport_verbs = {
 	.reads_exact = verbs_device_reads_exact,
 	.send_frame = verbs_send_frame,
 	.read = verbs_read,
+	.look = verbs_look,
 	.maps = verbs_maps,
 	.map = verbs_map,
 	.device = verbs_device,

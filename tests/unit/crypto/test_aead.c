@@ -79,7 +79,8 @@ static void seal__pieces_are_one_text(enum crypto_cipher cipher)
 	}
 	assert_int_equal(aead_seal(aead, nonce, with, pieces, 5, out, tag), 0);
 	assert_int_equal(memcmp(out, text, sizeof(text)) == 0, cipher == CRYPTO_CIPHER_NONE);
-	assert_int_equal(aead_open(aead, nonce, with, out, sizeof(out), tag), 0);
+	assert_int_equal(
+		aead_open(aead, nonce, with, (struct aead_piece){out, sizeof(out)}, out, tag), 0);
 	assert_memory_equal(out, text, sizeof(text));
 	aead_free(&aead);
 }
@@ -93,13 +94,14 @@ static void seal__pieces(void **state)
 	seal__pieces_are_one_text(CRYPTO_AES256);
 }
 
-static int open_changed(enum crypto_cipher cipher, int what)
+static int open_changed(enum crypto_cipher cipher, int what, bool elsewhere)
 {
 	struct aead *aead = new_aead(cipher, key);
 	struct aead_nonce nonce = {.number = 1, .domain = 1};
 	struct aead_piece head = with;
 	struct aead_piece piece = {(const uint8_t *)"some words of text", 18};
 	uint8_t out[18];
+	uint8_t opened[18];
 	uint8_t tag[AEAD_TAG_SIZE];
 	size_t size = sizeof(out);
 	int err;
@@ -111,7 +113,11 @@ static int open_changed(enum crypto_cipher cipher, int what)
 	out[17] ^= what == 4 ? 0x80 : 0;
 	tag[0] ^= what == 5;
 	size -= what == 6;
-	err = aead_open(aead, nonce, head, out, size, tag);
+	err = aead_open(aead, nonce, head, (struct aead_piece){out, size}, elsewhere ? opened : out,
+			tag);
+	if (!err) {
+		assert_memory_equal(elsewhere ? opened : out, piece.bytes, piece.size);
+	}
 	aead_free(&aead);
 	return err;
 }
@@ -120,9 +126,13 @@ static void open__nothing_changed_gets_through(void **state)
 {
 	(void)state;
 	for (int cipher = CRYPTO_CIPHER_NONE; cipher <= CRYPTO_AES256; cipher++) {
-		assert_int_equal(open_changed((enum crypto_cipher)cipher, 0), 0);
-		for (int what = 1; what <= 6; what++) {
-			assert_int_equal(open_changed((enum crypto_cipher)cipher, what), -EBADMSG);
+		for (int what = 0; what <= 6; what++) {
+			int wanted = what ? -EBADMSG : 0;
+
+			assert_int_equal(open_changed((enum crypto_cipher)cipher, what, false),
+					 wanted);
+			assert_int_equal(open_changed((enum crypto_cipher)cipher, what, true),
+					 wanted);
 		}
 	}
 }

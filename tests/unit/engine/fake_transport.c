@@ -176,6 +176,18 @@ static int fake_read(struct transport *t, uint32_t node, uint64_t key, uint64_t 
 	return -ENOTCONN;
 }
 
+static int fake_look(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
+		     uint32_t size_bytes, uint64_t cookie)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	(void)remote_offset;
+	(void)size_bytes;
+	(void)cookie;
+	return -EOPNOTSUPP;
+}
+
 static bool fake_maps(const struct transport *t)
 {
 	(void)t;
@@ -215,6 +227,7 @@ static int fake_peer_stats(const struct transport *t, uint32_t node,
 }
 
 const struct transport_ops transport_fake = {
+	.look = fake_look,
 	.maps = fake_maps,
 	.map = fake_map,
 	.name = "fake",

@@ -118,8 +118,9 @@ static size_t heard(uint8_t out[CHANNEL_SIZE_MAX])
 	assert_int_equal(cursor_u32(&c), sessions);
 	nonce.number = cursor_u64(&c);
 	memcpy(out, fake.control + 16, size);
-	assert_int_equal(aead_open(session_in, nonce, (struct aead_piece){fake.control, 16}, out,
-				   size, fake.control + 16 + size),
+	assert_int_equal(aead_open(session_in, nonce, (struct aead_piece){fake.control, 16},
+				   (struct aead_piece){fake.control + 16, size}, out,
+				   fake.control + 16 + size),
 			 0);
 	return size;
 }
