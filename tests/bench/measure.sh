@@ -3,6 +3,7 @@
 # Sourced by versus and curve: coronet-bench as members of a ring of three, and medians of what they measured.
 #   load                        finds the programs of the build and the helpers that start rings
 #   corosync_conf SERVICE       prints what its configuration needs
+#   protection SERVICE          the same for one that ends in +CIPHER, of both kinds; needs a key file $work/key
 #   daemon SERVICE NODE         prints its process id
 #   client SERVICE NODE COMMAND...
 #   measure, medians            see there
@@ -25,13 +26,23 @@ load() {
 	debian_lib=$(dirname "$(dpkg -L libcpg4 2>/dev/null | grep '/libcpg\.so\.4$')")
 }
 
+# A cipher, or none for authentication only, with the hash that both have.
+protection() {
+	case $1 in
+	*+*)
+		printf 'totem {\n\tcrypto_cipher: %s\n\tcrypto_hash: sha256\n\tkeyfile: %s\n}\n' "${1##*+}" "$work/key"
+		;;
+	esac
+}
+
 # Lines for the configuration of corosync:TRANSPORT:MTU. With knet corosync finds out by itself what fits.
 corosync_conf() {
-	echo "$1" | awk -F : '{
+	echo "${1%+*}" | awk -F : '{
 		printf "totem {\n\ttransport: %s\n", $2
 		if ($2 == "udpu") { printf "\tnetmtu: %s\n", $3 }
 		print "}"
 	}'
+	protection "$1"
 }
 
 daemon() {
@@ -58,7 +69,7 @@ measure() {
 	others=$3
 	shift 3
 	case $service in
-	*:in-place) set -- "$@" --in-place ;;
+	*:in-place*) set -- "$@" --in-place ;;
 	esac
 	pids=
 	for i in $(seq 2 "$members"); do
