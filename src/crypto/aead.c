@@ -15,6 +15,11 @@ struct aead {
 	bool readable; /* the bytes stay as they are and are only counted into the tag */
 };
 
+const char *aead_library(void)
+{
+	return gcm_library();
+}
+
 int aead_new(enum crypto_cipher cipher, const uint8_t *key, struct aead **out)
 {
 	struct aead *aead = calloc(1, sizeof(*aead));

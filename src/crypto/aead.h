@@ -25,6 +25,8 @@ struct aead_piece {
 	size_t size;
 };
 
+/* What does it, for logs: a constant. */
+const char *aead_library(void);
 /* crypto_key_size(cipher) bytes of key; copied. -ENOMEM, -EIO. */
 int aead_new(enum crypto_cipher cipher, const uint8_t *key, struct aead **out);
 /* NULL inside is accepted. */

@@ -15,6 +15,7 @@
 #include "daemon/confine.h"
 #include "daemon/engine_host.h"
 #include "config/exit_code.h"
+#include "crypto/aead.h"
 #include "daemon/log.h"
 #include "daemon/memory.h"
 #include "daemon/process.h"
@@ -324,9 +325,9 @@ static void say_how_protected(const struct daemon *daemon)
 	if (daemon->key) {
 		cluster_key_text(daemon->key->id, id);
 		log_say(LOG_PART_MAIN, LOG_NOTICE,
-			"the ring is protected: crypto_cipher %s, crypto_hash %s, key %s",
+			"the ring is protected: crypto_cipher %s, crypto_hash %s, key %s, sealed by %s",
 			crypto_cipher_name(key_suite(daemon->config).cipher),
-			crypto_hash_name(key_suite(daemon->config).hash), id);
+			crypto_hash_name(key_suite(daemon->config).hash), id, aead_library());
 	} else if (strcmp(daemon->carrier.ops->name, "rdma") == 0) {
 		log_say(LOG_PART_MAIN, LOG_WARNING,
 			"the ring is NOT protected: whoever reaches its network can read and forge "
