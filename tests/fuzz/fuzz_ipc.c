@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A hostile client in one process with the daemon's side: the input says what it sends, what it
- * writes into the shared memory, and what happens meanwhile. Whatever it does, the daemon's side
+ * writes into the shared memory, and what happens meanwhile. When its last byte is odd, a thread scribbles over
+ * the rings all the time as well. Whatever it does, the daemon's side
  * lives on, and when the client is gone nothing of it is left. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -20,6 +22,7 @@
 
 #define WATCHES_MAX 16
 #define STEPS_MAX   400
+#define INDEXES	    (sizeof(struct ipc_indexes) / sizeof(struct ipc_line))
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -350,6 +353,61 @@ static void command(struct cursor *in)
 	server_engine_command(world.engine, &what);
 }
 
+/* --- The scribbler --- */
+
+static struct {
+	pthread_t thread;
+	uint64_t random;
+	bool stop;
+} scribbler;
+
+static uint64_t next_random(void)
+{
+	scribbler.random ^= scribbler.random << 13;
+	scribbler.random ^= scribbler.random >> 7;
+	scribbler.random ^= scribbler.random << 17;
+	return scribbler.random;
+}
+
+/* An index a little on, or anything anywhere among indexes and descriptors. */
+static void scribble(void)
+{
+	static const uint64_t steps[] = {1, 8, 48, 64, 4096, IPC_QUIET};
+	uint64_t random = next_random();
+	uint64_t *line = (uint64_t *)(void *)(client.shared +
+					      (random >> 8) % INDEXES * sizeof(struct ipc_line));
+	uint64_t *word =
+		(uint64_t *)(void *)(client.shared + (random >> 8) % (IPC_EVENTS_AT / 8) * 8);
+
+	if (random % 4 > 0) {
+		__atomic_fetch_add(line, steps[(random >> 4) % 6], __ATOMIC_SEQ_CST);
+	} else {
+		__atomic_store_n(word, next_random() >> (random >> 32) % 64, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void *scribble_on(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&scribbler.stop, __ATOMIC_ACQUIRE)) {
+		scribble();
+	}
+	return NULL;
+}
+
+static void scribbler_start(uint64_t seed)
+{
+	scribbler.random = seed | 1;
+	scribbler.stop = false;
+	check(pthread_create(&scribbler.thread, NULL, scribble_on, NULL) == 0);
+}
+
+static void scribbler_stop(void)
+{
+	__atomic_store_n(&scribbler.stop, true, __ATOMIC_RELEASE);
+	pthread_join(scribbler.thread, NULL);
+}
+
 static void step(struct cursor *in)
 {
 	switch (cursor_u8(in) % 10) {
@@ -408,16 +466,23 @@ static void disconnect_client(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor in = cursor_of(data, size);
+	bool scribbles = size > 0 && data[size - 1] % 2 == 1;
 
 	if (!world.clients) {
 		start();
 	}
 	connect_client();
+	if (scribbles) {
+		scribbler_start(size * 4711 + data[0]);
+	}
 	for (int i = 0; i < STEPS_MAX && in.left > 0 && cursor_ok(&in); i++) {
 		step(&in);
 	}
 	bell();
 	turns();
+	if (scribbles) {
+		scribbler_stop();
+	}
 	disconnect_client();
 	return 0;
 }
