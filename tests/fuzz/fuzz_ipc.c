@@ -369,20 +369,45 @@ static uint64_t next_random(void)
 	return scribbler.random;
 }
 
-/* An index a little on, or anything anywhere among indexes and descriptors. */
+static uint64_t *word_at(uint64_t offset)
+{
+	return (uint64_t *)(void *)(client.shared + offset);
+}
+
+/* Right, wrong, and right again: who reads it twice may see both. */
+static void flicker(uint64_t *word, uint64_t wrong)
+{
+	uint64_t right = __atomic_exchange_n(word, wrong, __ATOMIC_SEQ_CST);
+
+	for (volatile int i = 0; i < 20; i++) {
+	}
+	__atomic_store_n(word, right, __ATOMIC_SEQ_CST);
+	for (volatile int i = 0; i < 60; i++) {
+	}
+}
+
+/* An index a little on; anything anywhere among indexes and descriptors; and mostly the descriptor that is
+ * about to be taken. */
 static void scribble(void)
 {
 	static const uint64_t steps[] = {1, 8, 48, 64, 4096, IPC_QUIET};
 	uint64_t random = next_random();
-	uint64_t *line = (uint64_t *)(void *)(client.shared +
-					      (random >> 8) % INDEXES * sizeof(struct ipc_line));
-	uint64_t *word =
-		(uint64_t *)(void *)(client.shared + (random >> 8) % (IPC_EVENTS_AT / 8) * 8);
+	uint64_t taken = ipc_load(&ipc_indexes(client.shared)->sends_taken);
+	uint64_t value = next_random() >> (random >> 32) % 64;
 
-	if (random % 4 > 0) {
-		__atomic_fetch_add(line, steps[(random >> 4) % 6], __ATOMIC_SEQ_CST);
-	} else {
-		__atomic_store_n(word, next_random() >> (random >> 32) % 64, __ATOMIC_SEQ_CST);
+	switch (random % 4096) {
+	case 0:
+		__atomic_fetch_add(word_at((random >> 8) % INDEXES * sizeof(struct ipc_line)),
+				   steps[(random >> 4) % 6], __ATOMIC_SEQ_CST);
+		break;
+	case 1:
+		__atomic_store_n(word_at((random >> 8) % (IPC_EVENTS_AT / 8) * 8), value,
+				 __ATOMIC_SEQ_CST);
+		break;
+	default:
+		flicker((uint64_t *)(void *)ipc_send_at(client.shared, taken) + (random >> 8) % 4,
+			value);
+		break;
 	}
 }
 
