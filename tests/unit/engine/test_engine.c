@@ -14,6 +14,7 @@
 #include "base/cursor.h"
 #include "engine/engine_int.h"
 #include "tests/unit/engine/fake_transport.h"
+#include "tests/unit/engine/small_ring.h"
 
 #define SLOT   4096u
 #define SLOTS  256u
@@ -101,20 +102,8 @@ static void say(void *ctx, int priority, const char *text)
 }
 
 static const struct engine_config config = {
-	.totem = {.node = 3,
-		  .token_ms = 1000,
-		  .token_retransmit_ms = 200,
-		  .hold_ms = 100,
-		  .join_ms = 50,
-		  .consensus_ms = 1200,
-		  .merge_ms = 200,
-		  .fail_recv_const = 2500,
-		  .seqno_unchanged_const = 30,
-		  .window_size = 32,
-		  .max_messages = 17,
-		  .accelerated_window = 8,
-		  .miss_count_const = 5},
-	.pg = {.clients_max = 4, .members_max = 64},
+	.totem = SMALL_RING(3),
+	.pg = SMALL_GROUPS,
 	.slab = {.slot_size_bytes = SLOT, .slot_count = SLOTS, .extent_bytes = 1 << 20},
 	.eager_size_bytes = EAGER,
 	.digest = true,

@@ -15,6 +15,7 @@
 
 #include "store/mark.h"
 #include "tests/unit/engine/fake_transport.h"
+#include "tests/unit/engine/small_ring.h"
 
 #define KIB	1024u
 #define MIB	(1024u * KIB)
@@ -63,20 +64,8 @@ static void say(void *ctx, int priority, const char *text)
 }
 
 static const struct engine_config config = {
-	.totem = {.node = 3,
-		  .token_ms = 1000,
-		  .token_retransmit_ms = 200,
-		  .hold_ms = 100,
-		  .join_ms = 50,
-		  .consensus_ms = 1200,
-		  .merge_ms = 200,
-		  .fail_recv_const = 2500,
-		  .seqno_unchanged_const = 30,
-		  .window_size = 32,
-		  .max_messages = 17,
-		  .accelerated_window = 8,
-		  .miss_count_const = 5},
-	.pg = {.clients_max = 4, .members_max = 64},
+	.totem = SMALL_RING(3),
+	.pg = SMALL_GROUPS,
 	.slab = {.slot_size_bytes = 4096,
 		 .slot_count = 256,
 		 .extent_bytes = EXTENTS,

@@ -14,6 +14,7 @@
 #include "engine/engine.h"
 #include "engine/trust.h"
 #include "tests/unit/engine/fake_transport.h"
+#include "tests/unit/engine/small_ring.h"
 #include "wire/control.h"
 
 #define SLOT  4096u
@@ -61,20 +62,8 @@ static void say(void *ctx, int priority, const char *text)
 }
 
 static const struct engine_config config = {
-	.totem = {.node = SELF,
-		  .token_ms = 1000,
-		  .token_retransmit_ms = 200,
-		  .hold_ms = 100,
-		  .join_ms = 50,
-		  .consensus_ms = 1200,
-		  .merge_ms = 200,
-		  .fail_recv_const = 2500,
-		  .seqno_unchanged_const = 30,
-		  .window_size = 32,
-		  .max_messages = 17,
-		  .accelerated_window = 8,
-		  .miss_count_const = 5},
-	.pg = {.clients_max = 4, .members_max = 64},
+	.totem = SMALL_RING(SELF),
+	.pg = SMALL_GROUPS,
 	.slab = {.slot_size_bytes = SLOT, .slot_count = SLOTS, .extent_bytes = 1 << 20},
 	.eager_size_bytes = 2000,
 	.copy_size_bytes = 256,
