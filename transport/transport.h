@@ -211,10 +211,13 @@ struct transport_ops {
 		    const struct transport_seg *into, uint64_t cookie);
 
 	/* As read, any size, but nothing is copied: READ_DONE tells where the peer has it (data, size_bytes,
-	 * borrowed until the next poll). The peer may be writing there, so whoever reads it has to know
-	 * what it should be. -EOPNOTSUPP where peers' regions cannot be mapped. */
+	 * borrowed until the next poll). Whoever has read it asks still_there before he believes it.
+	 * -EOPNOTSUPP where peers' regions cannot be mapped. */
 	int (*look)(struct transport *t, uint32_t node, uint64_t key, uint64_t remote_offset,
 		    uint32_t size_bytes, uint64_t cookie);
+	/* False when the peer may have begun to use that memory for something else, because the link has ended
+	 * or the region has gone. */
+	bool (*still_there)(const struct transport *t, uint32_t node, uint64_t key);
 
 	/* Whether peers' regions can be mapped: all of them are on this host. Constant. */
 	bool (*maps)(const struct transport *t);

@@ -280,6 +280,7 @@ static bool arm(struct clients *clients)
 
 		if (client->wake) {
 			client_wake(client);
+			more = more || client->wake;
 		}
 		if (client->state == CLIENT_OPEN) {
 			more = client_events_arm(client, urgent) || more;

@@ -138,7 +138,8 @@ struct client {
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
-	bool wake;	    /* it has got something to read in this turn */
+	bool wake,
+		byte_due; /* it has got something to read in this turn; the last byte could not be sent */
 	bool side_full;	    /* an announcement waits for room in the side socket */
 	uint32_t announced; /* since the side socket was last found empty */
 	struct list chunks;
@@ -239,7 +240,6 @@ void client_events_pump(struct client *client);
 bool client_inlines(const struct client *client, uint64_t size);
 bool client_write_inline(struct client *client, struct ipc_event *head, const void *group,
 			 const void *payload);
-/* Once a turn, for all that was written. */
 void client_wake(struct client *client);
 /* Lets go of everything that was read when ipc_events_look was called last. */
 void client_take_back(struct client *client);

@@ -77,11 +77,14 @@ static bool may_stand_in_ring(const struct client *client, const struct event *e
 		client->ring_held_bytes + event->head.length <= RING_HELD_MAX_BYTES);
 }
 
-/* There is no room for a byte only where a program does not take them. */
+/* There is no room for a byte only where a program does not take them; where memory is short it is sent in the
+ * next turn. */
 static void show(struct client *client)
 {
-	if (ipc_events_show(&client->writer)) {
-		send(client->event_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (ipc_events_show(&client->writer) || client->byte_due) {
+		ssize_t sent = send(client->event_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		client->byte_due = sent < 0 && (errno == ENOBUFS || errno == ENOMEM);
 	}
 }
 
@@ -206,8 +209,13 @@ static void pushed(struct client *client, struct event *event)
 
 void client_wake(struct client *client)
 {
-	client->wake = false;
 	show(client);
+	client->wake = client->byte_due;
+}
+
+static bool ring_is_full(const struct client *client)
+{
+	return !ipc_events_room(&client->writer, IPC_EVENT_DATA_MAX);
 }
 
 /* News that nobody waits for do not wake the program: they are read with the next event, unless they
@@ -219,7 +227,7 @@ static void push_queue(struct client *client)
 		bool silent = event->head.kind == IPC_EVENT_GONE;
 		enum push result = push(client, event);
 
-		if (result == PUSH_LATER || !silent) {
+		if (result == PUSHED ? !silent : ring_is_full(client)) {
 			has_news(client);
 		}
 		if (result == PUSH_LATER) {

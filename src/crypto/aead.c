@@ -8,28 +8,37 @@
 
 #include "crypto/gcm.h"
 
+/* Small enough for the fastest memory. */
+#define STEP_BYTES 16384u
+
 _Static_assert(AEAD_TAG_SIZE == GCM_TAG_SIZE, "the whole tag is used");
 
 struct aead {
+	const struct gcm_library *library;
 	struct gcm *gcm;
 	bool readable; /* the bytes stay as they are and are only counted into the tag */
 };
 
 const char *aead_library(void)
 {
-	return gcm_library();
+	return gcm_best()->name;
 }
 
 int aead_new(enum crypto_cipher cipher, const uint8_t *key, struct aead **out)
 {
 	struct aead *aead = calloc(1, sizeof(*aead));
-	int err = aead ? gcm_new(cipher, key, &aead->gcm) : -ENOMEM;
+	int err;
 
+	if (!aead) {
+		return -ENOMEM;
+	}
+	aead->library = gcm_best();
+	aead->readable = cipher == CRYPTO_CIPHER_NONE;
+	err = aead->library->open(cipher, key, &aead->gcm);
 	if (err) {
 		free(aead);
 		return err;
 	}
-	aead->readable = cipher == CRYPTO_CIPHER_NONE;
 	*out = aead;
 	return 0;
 }
@@ -37,7 +46,7 @@ int aead_new(enum crypto_cipher cipher, const uint8_t *key, struct aead **out)
 void aead_free(struct aead **aead_ptr)
 {
 	if (*aead_ptr) {
-		gcm_free(&(*aead_ptr)->gcm);
+		(*aead_ptr)->library->close(&(*aead_ptr)->gcm);
 		free(*aead_ptr);
 	}
 	*aead_ptr = NULL;
@@ -53,20 +62,32 @@ static bool begin(struct aead *aead, bool sealing, struct aead_nonce nonce, stru
 	for (int i = 0; i < 4; i++) {
 		bytes[8 + i] = (uint8_t)(nonce.domain >> (8 * i));
 	}
-	return gcm_begin(aead->gcm, sealing, bytes, with.bytes, with.size);
+	return aead->library->begin(aead->gcm, sealing, bytes, with.bytes, with.size);
 }
 
-/* What is only counted is counted where nobody else can change it any more. */
+/* A copy that is only counted; in steps, so that it is still near when it is. */
+static bool copy_and_count(struct aead *aead, struct aead_piece piece, uint8_t *out)
+{
+	bool good = true;
+
+	for (size_t at = 0; good && at < piece.size; at += STEP_BYTES) {
+		size_t left = piece.size - at;
+		size_t size = left < STEP_BYTES ? left : STEP_BYTES;
+
+		if (piece.bytes != out) {
+			memcpy(out + at, piece.bytes + at, size);
+		}
+		good = aead->library->update(aead->gcm, out + at, NULL, size);
+	}
+	return good;
+}
+
 static bool update(struct aead *aead, struct aead_piece piece, uint8_t *out)
 {
-	if (piece.size == 0) {
-		return true;
+	if (aead->readable) {
+		return copy_and_count(aead, piece, out);
 	}
-	if (aead->readable && piece.bytes != out) {
-		memcpy(out, piece.bytes, piece.size);
-		piece.bytes = out;
-	}
-	return gcm_update(aead->gcm, piece.bytes, out, piece.size);
+	return piece.size == 0 || aead->library->update(aead->gcm, piece.bytes, out, piece.size);
 }
 
 int aead_seal(struct aead *aead, struct aead_nonce nonce, struct aead_piece with,
@@ -79,14 +100,14 @@ int aead_seal(struct aead *aead, struct aead_nonce nonce, struct aead_piece with
 		good = update(aead, pieces[i], out);
 		out += pieces[i].size;
 	}
-	return good && gcm_tag(aead->gcm, tag) ? 0 : -EIO;
+	return good && aead->library->tag(aead->gcm, tag) ? 0 : -EIO;
 }
 
 int aead_open(struct aead *aead, struct aead_nonce nonce, struct aead_piece with,
 	      struct aead_piece sealed, uint8_t *out, const uint8_t tag[AEAD_TAG_SIZE])
 {
 	bool good = begin(aead, false, nonce, with) && update(aead, sealed, out) &&
-		    gcm_verify(aead->gcm, tag);
+		    aead->library->verify(aead->gcm, tag);
 
 	return good ? 0 : -EBADMSG;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* libipsec-mb's direct functions; which of them the processor can run is found out once. */
+/* libipsec-mb's direct functions; which of them the processor can run is found out once.
+ *
+ * Its expanded key is larger in some versions than in others that have the same name for the linker (1.4: 1264
+ * bytes, 1.3: 1008), so another version than that of the header is not used, and nothing stands behind the key. */
 #include "crypto/gcm.h"
 
 #include <errno.h>
@@ -17,30 +20,36 @@ struct functions {
 };
 
 struct gcm {
-	struct gcm_key_data key; /* expanded; first, for its alignment */
-	struct gcm_context_data context;
 	struct functions functions;
 	bool sealing, tag_only;
+	struct gcm_context_data context;
+	_Alignas(64) struct gcm_key_data key; /* expanded */
 };
 
 static IMB_MGR *mb; /* made once, for good: a table of functions */
 
-const char *gcm_library(void)
+static bool is_as_compiled(void)
 {
-	return "libipsec-mb";
+	return imb_get_version() / 0x100 == IMB_VERSION_NUM / 0x100;
 }
 
 static bool find_functions(void)
 {
-	IMB_ARCH arch;
+	static bool looked;
+	IMB_ARCH arch = IMB_ARCH_NONE;
 
-	if (!mb) {
+	if (!looked && is_as_compiled()) {
 		mb = alloc_mb_mgr(0);
 		if (mb) {
 			init_mb_mgr_auto(mb, &arch);
 		}
+		if (mb && (imb_get_errno(mb) != 0 || arch <= IMB_ARCH_NOAESNI)) {
+			free_mb_mgr(mb);
+			mb = NULL;
+		}
 	}
-	return mb && imb_get_errno(mb) == 0;
+	looked = true;
+	return mb != NULL;
 }
 
 static struct functions functions_of(enum crypto_cipher cipher)
@@ -63,14 +72,10 @@ static struct functions functions_of(enum crypto_cipher cipher)
 				  mb->gcm256_enc_finalize, mb->gcm256_dec_finalize};
 }
 
-int gcm_new(enum crypto_cipher cipher, const uint8_t *key, struct gcm **out)
+static int gcm_open(enum crypto_cipher cipher, const uint8_t *key, struct gcm **out)
 {
-	struct gcm *gcm;
+	struct gcm *gcm = secret_new(sizeof(*gcm));
 
-	if (!find_functions()) {
-		return -EIO;
-	}
-	gcm = secret_new(sizeof(*gcm));
 	if (!gcm) {
 		return -ENOMEM;
 	}
@@ -81,18 +86,21 @@ int gcm_new(enum crypto_cipher cipher, const uint8_t *key, struct gcm **out)
 	return 0;
 }
 
-void gcm_free(struct gcm **gcm_ptr)
+static void gcm_close(struct gcm **gcm_ptr)
 {
 	secret_free(*gcm_ptr, sizeof(**gcm_ptr));
 	*gcm_ptr = NULL;
 }
 
-bool gcm_begin(struct gcm *gcm, bool sealing, const uint8_t nonce[GCM_NONCE_SIZE],
-	       const uint8_t *with, size_t with_size)
+static bool gcm_begin(struct gcm *gcm, bool sealing, const uint8_t nonce[GCM_NONCE_SIZE],
+		      const uint8_t *with, size_t with_size)
 {
 	gcm->sealing = sealing;
 	if (gcm->tag_only) {
 		IMB_AES256_GMAC_INIT(mb, &gcm->key, &gcm->context, nonce, GCM_NONCE_SIZE);
+		if (imb_get_errno(mb) != 0) {
+			return false;
+		}
 		IMB_AES256_GMAC_UPDATE(mb, &gcm->key, &gcm->context, with, with_size);
 	} else {
 		gcm->functions.begin(&gcm->key, &gcm->context, nonce, with, with_size);
@@ -100,7 +108,7 @@ bool gcm_begin(struct gcm *gcm, bool sealing, const uint8_t nonce[GCM_NONCE_SIZE
 	return imb_get_errno(mb) == 0;
 }
 
-bool gcm_update(struct gcm *gcm, const uint8_t *in, uint8_t *out, size_t size)
+static bool gcm_update(struct gcm *gcm, const uint8_t *in, uint8_t *out, size_t size)
 {
 	if (gcm->tag_only) {
 		IMB_AES256_GMAC_UPDATE(mb, &gcm->key, &gcm->context, in, size);
@@ -112,7 +120,7 @@ bool gcm_update(struct gcm *gcm, const uint8_t *in, uint8_t *out, size_t size)
 	return imb_get_errno(mb) == 0;
 }
 
-bool gcm_tag(struct gcm *gcm, uint8_t tag[GCM_TAG_SIZE])
+static bool gcm_tag(struct gcm *gcm, uint8_t tag[GCM_TAG_SIZE])
 {
 	if (gcm->tag_only) {
 		IMB_AES256_GMAC_FINALIZE(mb, &gcm->key, &gcm->context, tag, GCM_TAG_SIZE);
@@ -124,9 +132,22 @@ bool gcm_tag(struct gcm *gcm, uint8_t tag[GCM_TAG_SIZE])
 	return imb_get_errno(mb) == 0;
 }
 
-bool gcm_verify(struct gcm *gcm, const uint8_t tag[GCM_TAG_SIZE])
+static bool gcm_verify(struct gcm *gcm, const uint8_t tag[GCM_TAG_SIZE])
 {
 	uint8_t found[GCM_TAG_SIZE];
 
 	return gcm_tag(gcm, found) && CRYPTO_memcmp(found, tag, sizeof(found)) == 0;
+}
+
+static const struct gcm_library library = {.name = "libipsec-mb",
+					   .open = gcm_open,
+					   .close = gcm_close,
+					   .begin = gcm_begin,
+					   .update = gcm_update,
+					   .tag = gcm_tag,
+					   .verify = gcm_verify};
+
+const struct gcm_library *gcm_ipsec_mb(void)
+{
+	return find_functions() ? &library : NULL;
 }

@@ -19,10 +19,11 @@ struct piece {
 	struct body *body;
 };
 
-/* An announced payload as peers may READ it, when everything is sealed. */
+/* An announced payload as peers may READ it, when everything is sealed. What was announced stays as it is while
+ * anybody has the key to open it: sealed anew, it gets another place. */
 struct sealed_payload {
-	bool there;
-	struct extent extent;
+	bool there, former_there;
+	struct extent extent, former; /* of the generation before */
 	struct frame_seal seal;
 };
 

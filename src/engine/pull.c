@@ -127,7 +127,13 @@ static bool is_as_announced(struct engine *engine, const struct pull *pull)
  * finds that its own program has changed the payload announces it without a digest (send.c). */
 static bool acceptable(struct engine *engine, const struct pull *pull)
 {
-	if (is_as_announced(engine, pull)) {
+	bool right = is_as_announced(engine, pull);
+
+	if (pull->seen &&
+	    !engine->ops->still_there(engine->transport, pull->source.node, pull->source.key)) {
+		return false;
+	}
+	if (right) {
 		return true;
 	}
 	engine->stats.pull_mismatches++;

@@ -212,20 +212,44 @@ static bool leaves_room(const struct sealing *sealing, uint64_t size)
 	       stats.used_bytes + size <= extents_ordinary_max(stats.limit_bytes);
 }
 
-bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
+static void give_back(struct engine *engine, bool *there, const struct extent *extent)
+{
+	if (*there && engine->sealing) {
+		extents_put(engine->sealing->payloads, extent->segment, extent->offset,
+			    engine->now_ms);
+	}
+	*there = false;
+}
+
+static bool find_place(struct engine *engine, struct frame *frame, bool spare)
 {
 	struct sealing *sealing = engine->sealing;
+	struct sealed_payload *sealed = &frame->sealed;
+	uint64_t size = frame->payload->size;
+	struct extent extent;
+
+	if ((!spare && !leaves_room(sealing, size)) ||
+	    extents_take(sealing->payloads, size, engine->now_ms, &extent)) {
+		return false;
+	}
+	give_back(engine, &sealed->former_there, &sealed->former);
+	sealed->former_there = sealed->there;
+	sealed->former = sealed->extent;
+	sealed->there = true;
+	sealed->extent = extent;
+	return true;
+}
+
+bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
+{
 	struct aead_piece piece = {frame->payload->bytes, frame->payload->size};
 	struct sealed_payload *sealed = &frame->sealed;
 
-	if (!sealed->there) {
-		if ((!spare && !leaves_room(sealing, piece.size)) ||
-		    extents_take(sealing->payloads, piece.size, engine->now_ms, &sealed->extent)) {
-			return false;
-		}
-		sealed->there = true;
-	} else if (sealed->seal.generation == engine->trust->out.generation) {
+	if (sealed->there && sealed->seal.generation == engine->trust->out.generation) {
 		return true;
+	}
+	if (!find_place(engine, frame, spare)) {
+		return false;
 	}
 	if (seal(engine, PAYLOAD_DOMAIN, &piece, 1, sealed->extent.bytes, &sealed->seal)) {
 		engine_seal_payload_free(engine, frame);
@@ -237,11 +261,8 @@ bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
 
 void engine_seal_payload_free(struct engine *engine, struct frame *frame)
 {
-	if (frame->sealed.there && engine->sealing) {
-		extents_put(engine->sealing->payloads, frame->sealed.extent.segment,
-			    frame->sealed.extent.offset, engine->now_ms);
-	}
-	frame->sealed.there = false;
+	give_back(engine, &frame->sealed.there, &frame->sealed.extent);
+	give_back(engine, &frame->sealed.former_there, &frame->sealed.former);
 }
 
 void engine_seal_forget(struct engine *engine)

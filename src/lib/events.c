@@ -8,6 +8,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/region_map.h"
 
@@ -286,16 +287,24 @@ static bool would_block(ssize_t got)
 	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* The byte that ended the last quiet time: it is there, or the daemon is about to send it. Should it be
  * stopped just then, we do not wait for it for ever. */
 static ssize_t take_byte(struct instance *instance)
 {
 	struct pollfd event = {.fd = instance->event_fd, .events = POLLIN};
-	ssize_t got = receive(instance, 0);
+	uint64_t until_ms = now_ms() + BYTE_MAX_MS;
+	ssize_t got;
 
-	if (would_block(got)) {
+	while (would_block(got = receive(instance, 0)) && now_ms() < until_ms) {
 		poll(&event, 1, BYTE_MAX_MS);
-		got = receive(instance, 0);
 	}
 	return got;
 }
@@ -369,6 +378,7 @@ enum next events_next(struct instance *instance, struct incoming *in)
 	while (again) {
 		switch (ipc_events_peek(&events->reader, &event, &data)) {
 		case IPC_READ_EVENT:
+			events->settled = false;
 			next = take(instance, &event, data, in);
 			again = next == NEXT_NONE;
 			break;

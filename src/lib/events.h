@@ -51,7 +51,7 @@ struct hold {
 void events_init(struct events *events);
 void events_fini(struct events *events);
 
-/* Never waits. After NEXT_EVENT the scratch is the caller's until events_done. */
+/* Waits for nothing but a byte that the daemon is just sending. After NEXT_EVENT the scratch is the caller's until events_done. */
 enum next events_next(struct instance *instance, struct incoming *incoming);
 void events_done(struct instance *instance, struct incoming *incoming);
 /* The payload's memory may be used for something else. */

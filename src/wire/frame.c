@@ -124,7 +124,7 @@ size_t frame_announce_encode(const struct frame_announce *announce,
 	return w.used;
 }
 
-/* NULL, or what is wrong. A sealed payload is read whole, from its sender, and copied. */
+/* NULL, or what is wrong. A sealed payload is taken whole, from its sender. */
 static const char *decode_seal(struct cursor *c, struct frame_announce *out)
 {
 	const uint8_t *tag;

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
+
 void (*end_fail)(const char *text);
 
 static char cluster_name[64];
@@ -342,8 +344,8 @@ static void take_returned(struct end *end, const struct transport_event *event)
 			end->reads[end->read_count] =
 				(struct end_read){.cookie = event->cookie,
 						  .status = event->status,
-						  .data = event->data,
-						  .size_bytes = event->size_bytes};
+						  .looked = event->size_bytes,
+						  .crc = crc32c(event->data, event->size_bytes)};
 		}
 		end->read_count++;
 	}

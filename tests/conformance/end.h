@@ -58,8 +58,8 @@ struct end_lent {
 struct end_read {
 	uint64_t cookie;
 	int status;
-	const uint8_t *data; /* what was looked at; borrowed while the link is there */
-	uint32_t size_bytes;
+	uint32_t looked; /* at so many bytes */
+	uint32_t crc;	 /* of what was there */
 };
 
 struct end {

@@ -50,6 +50,39 @@ static int play_teardown(void **state)
 	return 0;
 }
 
+/* What its memory holds is looked at while the poll that tells of it also finds out that it is dead: its frames are
+ * taken first. */
+static void look_at_the_dead(struct play *play, uint32_t peer, uint64_t key)
+{
+	uint64_t cookie = 100;
+
+	puppet_kill(&play->puppet);
+	while (cookie < 104) {
+		assert_int_equal(end_look(&play->end, peer, key, 0, 1u << 20, cookie++), 0);
+	}
+}
+
+static void killed__what_was_looked_at_stays(void **state)
+{
+	struct play *play = *state;
+
+	for (uint32_t i = 0; i < 10; i++) {
+		uint64_t key;
+
+		play_begin(play, 1);
+		if (!rig->ops->maps(play->end.t)) {
+			play_end(play);
+			return;
+		}
+		key = puppet_ask(&play->puppet, 1).area_key;
+		puppet_tell(&play->puppet, PUPPET_LOAD, 1, 20);
+		puppet_ask(&play->puppet, 1);
+		look_at_the_dead(play, 2, key);
+		run_until(play->end.links[2].downs == 1 && play->end.lent_count == 0, &play->end);
+		play_end(play);
+	}
+}
+
 /* Killed with frames lent and READs under way. */
 static void killed(struct play *play, uint32_t node)
 {
@@ -252,6 +285,7 @@ int conformance_processes(void)
 {
 	const struct CMUnitTest tests[] = {
 		play_test(killed__higher_id_is_gone),
+		play_test(killed__what_was_looked_at_stays),
 		play_test(killed__lower_id_is_gone),
 		play_test(killed__and_restarted_is_another_incarnation),
 		play_test(stopped__is_not_down),

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "store/mark.h"
 #include "tests/conformance/test.h"
 #include "tests/conformance/traffic.h"
@@ -270,17 +271,22 @@ static void look__shows_where_it_is(void **state)
 		assert_int_equal(pair->a.reads[i].cookie, i);
 		assert_int_equal(pair->a.reads[i].status, i == 2 ? -EACCES : 0);
 	}
-	assert_int_equal(pair->a.reads[0].size_bytes, 4 * MEBIBYTE - 4096);
-	assert_memory_equal(pair->a.reads[0].data, memory.base + 4096, 4 * MEBIBYTE - 4096);
-	assert_null(pair->a.reads[1].data);
+	assert_int_equal(pair->a.reads[0].looked, 4 * MEBIBYTE - 4096);
+	assert_int_equal(pair->a.reads[0].crc, crc32c(memory.base + 4096, 4 * MEBIBYTE - 4096));
+	assert_int_equal(pair->a.reads[1].looked, 0);
 	assert_memory_equal(end_area(&pair->a, INTO), memory.base, 100);
-	assert_int_equal(*pair->a.reads[3].data, memory.base[4 * MEBIBYTE - 1]);
+	assert_int_equal(pair->a.reads[3].crc, crc32c(memory.base + 4 * MEBIBYTE - 1, 1));
+	assert_true(rig->ops->still_there(pair->a.t, 2, memory.key));
 	rig->ops->region_remove(pair->b.t, 4);
+	assert_false(rig->ops->still_there(pair->a.t, 2, memory.key));
 	end_turn(&pair->a);
 	assert_int_equal(end_look(&pair->a, 2, memory.key, 0, 1, 4), 0);
 	run_until(pair->a.read_count == 5, &pair->a, &pair->b);
 	assert_int_equal(pair->a.reads[4].status, -EACCES);
 	link_is_unharmed(pair);
+	assert_true(rig->ops->still_there(pair->a.t, 2, pair->b.slab.key));
+	end_fence(&pair->b, 1);
+	assert_false(rig->ops->still_there(pair->a.t, 2, pair->b.slab.key));
 	end_memory_free(&memory);
 }
 

@@ -1039,7 +1039,7 @@ static void read_arrived(struct sim *sim, uint32_t node, uint64_t id)
 	event.size_bytes = read->look ? read->into.size_bytes : 0;
 	seen = read->look ? malloc(event.size_bytes) : NULL;
 	event.status = read_now(t, read, seen ? seen : into_of(t, read));
-	push(sim, node, BULK, &event, seen);
+	push(sim, node, BULK, &event, event.status == 0 ? seen : NULL);
 	free(seen);
 	list_remove(&read->link);
 	free(read);
@@ -1091,6 +1091,13 @@ static int net_look(struct transport *t, uint32_t node, uint64_t key, uint64_t r
 					    .into = {.size_bytes = size_bytes},
 					    .look = true,
 					    .cookie = cookie});
+}
+
+/* Bytes were copied when they were looked at; whether they may be believed is another matter. */
+static bool net_still_there(const struct transport *t, uint32_t node, uint64_t key)
+{
+	(void)key;
+	return t->sim->net->nodes[node] != NULL && !sim_chance(t->sim, 1);
 }
 
 static bool net_maps(const struct transport *t)
@@ -1155,6 +1162,7 @@ const struct transport_ops transport_simulated = {
 	.send_frame = net_send_frame,
 	.read = net_read,
 	.look = net_look,
+	.still_there = net_still_there,
 	.maps = net_maps,
 	.map = net_map,
 	.device = net_device,

@@ -57,6 +57,7 @@ static void transport_close(struct transport **transport)
 		shm_peer_free(&t->peers[i]);
 		shm_peer_free(&t->leaving[i]);
 	}
+	shm_dropped_unmap(t);
 	shm_io_close(t);
 	shm_share_drop(&t->board);
 	free(t->slots);
@@ -149,6 +150,7 @@ static int transport_open(const struct transport_config *config, struct transpor
 	memcpy(t->cluster, config->cluster_name, strlen(config->cluster_name));
 	t->config.cluster_name = t->cluster;
 	t->config.device = NULL;
+	list_init(&t->dropped);
 	t->listen_fd = t->epoll_fd = t->bell_fd = t->board_fd = -1;
 	t->uid = geteuid();
 	t->io_ms = SHM_NEVER;
@@ -300,12 +302,20 @@ static int look(struct transport *t, uint32_t node, uint64_t key, uint64_t remot
 	struct shm_peer *peer = shm_peer_find(t, node);
 	struct shm_read read = {
 		.cookie = cookie, .key = key, .offset = remote_offset, .size_bytes = size_bytes};
-	int result = peer ? shm_look_start(peer, &read) : -ENOTCONN;
+	int result = peer ? shm_read_queue(peer, &read) : -ENOTCONN;
 
 	if (result == 0) {
 		shm_bell_ring(t);
 	}
 	return result;
+}
+
+static bool still_there(const struct transport *t, uint32_t node, uint64_t key)
+{
+	const struct shm_peer *peer = shm_peer_find(t, node);
+
+	return peer && shm_channel_works(&peer->bulk) && !shm_channel_closed(&peer->bulk) &&
+	       shm_remote_live(peer, key);
 }
 
 static int segs_max(const struct transport *t)
@@ -395,6 +405,7 @@ const struct transport_ops transport_shm = {
 	.send_frame = send_frame,
 	.read = read_start,
 	.look = look,
+	.still_there = still_there,
 	.maps = maps,
 	.map = map,
 	.device = device,

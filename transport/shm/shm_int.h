@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/limits.h"
+#include "base/list.h"
 #include "shm/shm_msg.h"
 #include "shm/shm_pace.h"
 #include "shm/shm_share.h"
@@ -202,7 +203,8 @@ struct transport {
 	struct shm_peer *peers[NODES_MAX];
 	/* Removed peers whose lent things are not all reported yet. */
 	struct shm_peer *leaving[NODES_MAX];
-	uint8_t *arena; /* private copies of control messages, valid until the next poll */
+	uint8_t *arena;	     /* private copies of control messages, valid until the next poll */
+	struct list dropped; /* peers' memory that what the last poll told may point into */
 };
 
 /* What a poll fills. */

@@ -15,6 +15,7 @@
 #include "shm/shm_io.h"
 #include "shm/shm_link.h"
 #include "shm/shm_read.h"
+#include "shm/shm_region.h"
 
 void shm_peer_free(struct shm_peer **peer)
 {
@@ -206,6 +207,7 @@ int shm_poll(struct transport *t, uint64_t now_ms, struct transport_event *event
 		return 0;
 	}
 	t->now_ms = now_ms;
+	shm_dropped_unmap(t);
 	shm_bell_flush(t);
 	shm_bell_wake(t);
 	if (look) {

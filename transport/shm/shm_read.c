@@ -11,7 +11,7 @@
 
 #define SHM_READ_RETRY_MS 20
 
-int shm_look_start(struct shm_peer *peer, const struct shm_read *look)
+int shm_read_queue(struct shm_peer *peer, const struct shm_read *read)
 {
 	if (!shm_link_usable(peer)) {
 		return -ENOTCONN;
@@ -19,7 +19,7 @@ int shm_look_start(struct shm_peer *peer, const struct shm_read *look)
 	if (peer->reads_queued - peer->reads_done >= SHM_READS_MAX) {
 		return -ENOBUFS;
 	}
-	peer->reads[peer->reads_queued++ % SHM_READS_MAX] = *look;
+	peer->reads[peer->reads_queued++ % SHM_READS_MAX] = *read;
 	return 0;
 }
 
@@ -31,7 +31,7 @@ int shm_read_start(struct shm_peer *peer, uint64_t key, uint64_t remote_offset,
 	if (!region || into->size_bytes == 0 || into->size_bytes > READ_SIZE_MAX) {
 		return -EINVAL;
 	}
-	return shm_look_start(
+	return shm_read_queue(
 		peer, &(struct shm_read){.cookie = cookie,
 					 .key = key,
 					 .offset = remote_offset,
@@ -97,38 +97,44 @@ static void show(struct shm_peer *peer, struct shm_batch *batch, const struct sh
 					    : batch->read_budget_bytes;
 }
 
+static void copy_slice(struct shm_read *read, struct shm_batch *batch,
+		       const struct shm_remote *remote)
+{
+	size_t left_bytes = read->size_bytes - read->done_bytes;
+	size_t slice_bytes =
+		left_bytes < batch->read_budget_bytes ? left_bytes : batch->read_budget_bytes;
+
+	memcpy(read->into + read->done_bytes,
+	       (const uint8_t *)remote->map.base + read->offset + read->done_bytes, slice_bytes);
+	batch->read_budget_bytes -= slice_bytes;
+	read->done_bytes += (uint32_t)slice_bytes;
+}
+
 /* One slice of the oldest READ; returns false when it cannot get on now. */
 static bool read_step(struct shm_peer *peer, struct shm_batch *batch)
 {
 	struct shm_read *read = &peer->reads[peer->reads_done % SHM_READS_MAX];
 	const struct shm_remote *remote = NULL;
-	size_t left_bytes = read->size_bytes - read->done_bytes;
-	size_t slice_bytes =
-		left_bytes < batch->read_budget_bytes ? left_bytes : batch->read_budget_bytes;
 	int result = read_find(peer, read, &remote);
 
 	if (result == -EAGAIN) {
 		peer->read_retry_ms = peer->transport->now_ms + SHM_READ_RETRY_MS;
 		return false;
 	}
+	if (result == 0 && read->into) {
+		copy_slice(read, batch, remote);
+	}
+	if (result == 0 && shm_channel_closed(&peer->bulk)) {
+		/* Begin again on the next channel, or fail with the link. */
+		read->done_bytes = 0;
+		return false;
+	}
+	if (result == 0 && !shm_remote_live(peer, read->key)) {
+		result = -EACCES;
+	}
 	if (result == 0 && !read->into) {
 		show(peer, batch, remote);
-		return true;
-	}
-	if (result == 0) {
-		memcpy(read->into + read->done_bytes,
-		       (const uint8_t *)remote->map.base + read->offset + read->done_bytes,
-		       slice_bytes);
-		batch->read_budget_bytes -= slice_bytes;
-		read->done_bytes += (uint32_t)slice_bytes;
-		if (shm_channel_closed(&peer->bulk)) {
-			/* Begin again on the next channel, or fail with the link. */
-			read->done_bytes = 0;
-			return false;
-		}
-		result = shm_remote_live(peer, read->key) ? 0 : -EACCES;
-	}
-	if (result || read->done_bytes == read->size_bytes) {
+	} else if (result || read->done_bytes == read->size_bytes) {
 		read_finish(peer, batch, result);
 	}
 	return true;

@@ -7,7 +7,8 @@
 
 int shm_read_start(struct shm_peer *peer, uint64_t key, uint64_t remote_offset,
 		   const struct transport_seg *into, uint64_t cookie);
-int shm_look_start(struct shm_peer *peer, const struct shm_read *look);
+/* Nothing is copied when it says no `into`: the event tells where it is. */
+int shm_read_queue(struct shm_peer *peer, const struct shm_read *read);
 /* The link was cut: everything under way comes back with an error. */
 void shm_reads_fail(struct shm_peer *peer);
 /* Add events until the batch is full or nothing is left. */

@@ -5,10 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "shm/shm_bell.h"
 #include "shm/shm_channel.h"
 #include "shm/shm_link.h"
@@ -228,11 +230,33 @@ bool shm_remote_live(const struct shm_peer *peer, uint64_t key)
 	return key && atomic_load_explicit(&board->keys[key_id(key)], memory_order_relaxed) == key;
 }
 
-static void remote_drop(struct shm_remote *remote)
+struct dropped {
+	struct list link;
+	struct shm_map map;
+};
+
+static void remote_drop(struct transport *t, struct shm_remote *remote)
 {
-	shm_share_drop(&remote->map);
+	struct dropped *dropped = malloc(sizeof(*dropped));
+
+	check(dropped);
+	dropped->map = remote->map;
+	list_append(&t->dropped, &dropped->link);
+	remote->map = (struct shm_map){.base = NULL};
 	close(remote->fd);
 	remote->key = 0;
+}
+
+void shm_dropped_unmap(struct transport *t)
+{
+	list_for_each_safe(it, after, &t->dropped)
+	{
+		struct dropped *dropped = list_entry(it, struct dropped, link);
+
+		shm_share_drop(&dropped->map);
+		free(dropped);
+	}
+	list_init(&t->dropped);
 }
 
 static const char *remote_add(struct shm_peer *peer, struct shm_packet *packet)
@@ -262,7 +286,7 @@ void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet)
 	if (packet->msg.kind == SHM_REGION_ADD) {
 		why = remote_add(peer, packet);
 	} else if (shm_remote_find(peer, packet->msg.key)) {
-		remote_drop(&peer->remotes[key_id(packet->msg.key)]);
+		remote_drop(peer->transport, &peer->remotes[key_id(packet->msg.key)]);
 	} else {
 		why = "withdrew a region that it had not announced";
 	}
@@ -275,7 +299,7 @@ void shm_remotes_drop(struct shm_peer *peer)
 {
 	for (uint32_t id = 0; id < TRANSPORT_REGIONS_MAX; id++) {
 		if (peer->remotes[id].key) {
-			remote_drop(&peer->remotes[id]);
+			remote_drop(peer->transport, &peer->remotes[id]);
 		}
 	}
 }

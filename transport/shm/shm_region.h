@@ -27,7 +27,9 @@ void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet);
 /* The peer's region, if READs may use it now: 0; -EACCES; -EAGAIN when the peer says that it is there but its announcement is
  * still to come. */
 int shm_remote_usable(struct shm_peer *peer, uint64_t key, const struct shm_remote **out);
+/* Not mapped any more from the next poll on. */
 void shm_remotes_drop(struct shm_peer *peer);
+void shm_dropped_unmap(struct transport *t);
 /* As transport_ops.map, on a link that is up. */
 int shm_remote_map(struct shm_peer *peer, uint64_t key, uint64_t mark, struct transport_map *out);
 

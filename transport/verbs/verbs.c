@@ -335,6 +335,14 @@ static int verbs_look(struct transport *t, uint32_t node, uint64_t key, uint64_t
 	return -EOPNOTSUPP;
 }
 
+static bool verbs_still_there(const struct transport *t, uint32_t node, uint64_t key)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	return false;
+}
+
 static bool verbs_maps(const struct transport *t)
 {
 	(void)t;
@@ -373,6 +381,7 @@ const struct transport_ops transport_verbs = {
 	.send_frame = verbs_send_frame,
 	.read = verbs_read,
 	.look = verbs_look,
+	.still_there = verbs_still_there,
 	.maps = verbs_maps,
 	.map = verbs_map,
 	.device = verbs_device,

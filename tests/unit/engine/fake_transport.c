@@ -188,6 +188,14 @@ static int fake_look(struct transport *t, uint32_t node, uint64_t key, uint64_t 
 	return -EOPNOTSUPP;
 }
 
+static bool fake_still_there(const struct transport *t, uint32_t node, uint64_t key)
+{
+	(void)t;
+	(void)node;
+	(void)key;
+	return false;
+}
+
 static bool fake_maps(const struct transport *t)
 {
 	(void)t;
@@ -228,6 +236,7 @@ static int fake_peer_stats(const struct transport *t, uint32_t node,
 
 const struct transport_ops transport_fake = {
 	.look = fake_look,
+	.still_there = fake_still_there,
 	.maps = fake_maps,
 	.map = fake_map,
 	.name = "fake",
