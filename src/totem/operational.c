@@ -44,7 +44,11 @@ static void swap_rings(struct totem *t)
 	t->received = false;
 	t->obligation = 0;
 	for (uint32_t i = 0; i < t->peer_count; i++) {
-		t->peers[i].reborn = false;
+		struct peer *peer = &t->peers[i];
+
+		/* A member's process is a living one, although we may have had no link to it yet. */
+		peer->gone = peer->gone && !nodeset_has(&t->ring->members, peer->node);
+		peer->reborn = false;
 	}
 }
 

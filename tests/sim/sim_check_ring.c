@@ -2,6 +2,7 @@
 /* The properties of the ring: extended virtual synchrony as in the Totem paper, section 3. Each check_
  * function is one; it says in its failure what was seen. */
 #include "tests/sim/sim_check_int.h"
+#include "tests/sim/sim_net.h"
 
 static struct install *current_install(struct sim *sim, uint32_t node, uint64_t life)
 {
@@ -65,6 +66,33 @@ void sim_check_transitional(struct sim *sim, uint32_t node, uint64_t life, struc
 	install->transitional = *members;
 }
 
+static bool installed(const struct sim *sim, uint32_t node, struct ringid ring)
+{
+	for (size_t i = 0; i < sim->check->installs_of[node].count; i++) {
+		const struct install *install =
+			&sim->check->installs.at[sim->check->installs_of[node].at[i]];
+
+		if (!crashed(sim, install) && ringid_equal(install->ring, ring)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A process that is left behind reads from nobody's memory any more. */
+static void check_fenced(struct sim *sim, const struct install *old, const struct nodeset *members)
+{
+	for (uint32_t i = 0; i < old->members.count; i++) {
+		uint32_t node = old->members.id[i];
+
+		if (!nodeset_has(members, node) && installed(sim, node, old->ring) &&
+		    sim_net_linked(sim, old->node, node)) {
+			sim_fail(sim, "node %u leaves node %u behind, with access to its memory",
+				 old->node, node);
+		}
+	}
+}
+
 void sim_check_regular(struct sim *sim, uint32_t node, uint64_t life, struct ringid ring,
 		       const struct nodeset *members)
 {
@@ -88,6 +116,7 @@ void sim_check_regular(struct sim *sim, uint32_t node, uint64_t life, struct rin
 				node, (unsigned long long)ring.seq,
 				(unsigned long long)old->ring.seq);
 		}
+		check_fenced(sim, old, members);
 	}
 	PUSH(sim->check->installs, install);
 	PUSH(sim->check->installs_of[node], index);

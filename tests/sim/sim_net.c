@@ -660,6 +660,11 @@ void sim_net_heal_all(struct sim *sim, uint32_t a, uint32_t b)
 	sim_net_heal(sim, a < b ? b : a, a < b ? a : b);
 }
 
+bool sim_net_linked(struct sim *sim, uint32_t a, uint32_t b)
+{
+	return link_of(sim, a, b)->up;
+}
+
 void sim_net_crash(struct sim *sim, uint32_t node)
 {
 	for (uint32_t peer = 1; peer <= sim->node_count; peer++) {

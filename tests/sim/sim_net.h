@@ -27,6 +27,7 @@ void sim_net_cut(struct sim *sim, uint32_t from, uint32_t to);
 void sim_net_heal(struct sim *sim, uint32_t from, uint32_t to);
 /* Both directions, whatever lies on them. */
 void sim_net_heal_all(struct sim *sim, uint32_t a, uint32_t b);
+bool sim_net_linked(struct sim *sim, uint32_t a, uint32_t b);
 /* The daemon's process ends now. Call before its engine is freed. */
 void sim_net_crash(struct sim *sim, uint32_t node);
 /* Whether memory for large messages can now and then not be registered. */

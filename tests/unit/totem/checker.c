@@ -313,6 +313,22 @@ static void check_regular(struct node *node, const struct totem_action *action)
 	node->gapless_seq = 0;
 }
 
+/* Whoever was in the last ring and lives has no access any more when it is not in the next one. */
+static void check_fences(struct node *node, const struct totem_action *regular)
+{
+	const struct ring_record *old = ring_record(node->cluster, node->ring);
+
+	for (uint32_t i = 0; i < old->members.count; i++) {
+		uint32_t index = index_of(old->members.id[i]);
+		const struct node *member = &node->cluster->nodes[index];
+		bool same = member->alive && !member->left &&
+			    old->incarnation[index] == member->incarnation;
+
+		require(node, !same || nodeset_has(regular->members, old->members.id[i]) ||
+				      (node->fenced & (UINT64_C(1) << index)));
+	}
+}
+
 void check_configuration(struct node *node, const struct totem_action *action)
 {
 	struct cluster_event *event;
@@ -320,7 +336,11 @@ void check_configuration(struct node *node, const struct totem_action *action)
 	if (action->kind == TOTEM_ACT_TRANSITIONAL) {
 		check_transitional(node, action);
 	} else {
+		if (node->ring.seq != 0) {
+			check_fences(node, action);
+		}
 		check_regular(node, action);
+		node->fenced = 0;
 	}
 	event = log_add(node, action);
 	event->ring = action->ring;

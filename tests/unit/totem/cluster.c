@@ -301,6 +301,7 @@ static void fence(struct node *node, uint32_t id)
 	uint32_t peer = index_of(id);
 	struct link *link = link_of(cluster, node->index, peer);
 
+	node->fenced |= UINT64_C(1) << peer;
 	link_break(cluster, node->index, peer);
 	/* Nothing of it arrives any more: the queue pair is gone. */
 	for (uint32_t i = 0; i < cluster->item_count; i++) {
@@ -781,6 +782,7 @@ static void node_end(struct node *node)
 	node->alive = false;
 	node->paused = false;
 	node->left = false;
+	node->fenced = 0;
 }
 
 void cluster_free(struct cluster **cluster_ptr)

@@ -82,6 +82,7 @@ struct node {
 	uint64_t entries[TOTEM_STATES];
 	struct ringid ring;
 	struct nodeset members;
+	uint64_t fenced;     /* a bit for each node, since the last REGULAR */
 	bool transitional;   /* between TRANSITIONAL and REGULAR */
 	uint32_t regular_at; /* log index of the last REGULAR */
 	uint32_t transitional_at;

@@ -122,6 +122,29 @@ static void totem_step__restart_is_a_new_member(void **state)
 	cluster_free(&cluster);
 }
 
+/* It comes back over others' links; ours to it is mended later, when it is a member already. When it is lost again, its link is
+ * cut like any other's (the checker says so). */
+static void totem_step__restarted_member_without_a_link_is_fenced_too(void **state)
+{
+	static const uint32_t apart[CLUSTER_MAX] = {0, 1, 0, 0};
+	struct cluster *cluster = cluster_new_formed(4, 6);
+
+	(void)state;
+	cluster_crash(cluster, 3);
+	assert_true(cluster_run_until(cluster, cluster_formed, 5000));
+	cluster_cut(cluster, 1, 3);
+	cluster_start(cluster, 3);
+	assert_true(cluster_run_until(cluster, cluster_formed, 5000));
+	cluster_mend(cluster, 1, 3);
+	cluster_run_ms(cluster, 300);
+	cluster_partition(cluster, apart);
+	cluster_run_ms(cluster, 5000);
+	assert_int_equal(last_of(cluster, 1, TOTEM_ACT_REGULAR)->members.count, 1);
+	cluster_heal(cluster);
+	assert_true(cluster_run_until(cluster, cluster_settled, 10000));
+	cluster_free(&cluster);
+}
+
 static bool someone_in(struct cluster *cluster, enum totem_state state)
 {
 	return cluster_in_state(cluster, 1, state);
@@ -510,6 +533,7 @@ int main(void)
 		cmocka_unit_test(totem_step__power_loss_is_noticed_by_the_timers),
 		cmocka_unit_test(totem_step__crashed_node_comes_back),
 		cmocka_unit_test(totem_step__restart_is_a_new_member),
+		cmocka_unit_test(totem_step__restarted_member_without_a_link_is_fenced_too),
 		cmocka_unit_test(totem_step__crash_during_each_state),
 		cmocka_unit_test(totem_step__promise_outlives_the_recovery_it_was_made_in),
 		cmocka_unit_test(totem_step__leave_is_orderly),
