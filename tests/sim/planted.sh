@@ -16,7 +16,7 @@ object() {
 
 compile_all() {
 	for source in tests/sim/*.c src/engine/*.c src/crypto/*.c src/totem/*.c src/pg/*.c src/store/*.c src/wire/*.c src/base/*.c; do
-		echo "$source"
+		[ "$source" = src/crypto/gcm_ipsec_mb.c ] || echo "$source" # OpenSSL is enough
 	done | xargs -P "$(nproc)" -n 1 sh "$here" --compile
 }
 
