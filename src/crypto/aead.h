@@ -37,8 +37,7 @@ int aead_seal(struct aead *aead, struct aead_nonce nonce, struct aead_piece with
 	      const struct aead_piece *pieces, size_t count, uint8_t *out,
 	      uint8_t tag[AEAD_TAG_SIZE]);
 /* `out` is `sealed.bytes` or does not overlap it. Should somebody write to `sealed` meanwhile, 0 says nothing.
- * -EBADMSG: not what was sealed with this key, nonce and
- * `with`; what is in `out` is then worthless. */
+ * -EBADMSG: not what was sealed with this key, nonce and `with`; what is in `out` is then worthless. */
 int aead_open(struct aead *aead, struct aead_nonce nonce, struct aead_piece with,
 	      struct aead_piece sealed, uint8_t *out, const uint8_t tag[AEAD_TAG_SIZE]);
 
