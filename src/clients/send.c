@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define SENDS_PER_TURN 128
+/* Where messages are sealed this takes about as long as sending them: the others open the first ones
+ * while the next are sealed. */
+#define SEND_BYTES_PER_TURN (512u * 1024)
 /* A program that answers what others send must not ring each time. */
 #define ATTENTION 64
 
@@ -114,7 +117,7 @@ static cs_error_t submit(struct client *client, const struct ipc_send *message,
 
 /* False: no further message now. A message that came too late, when the membership had ended, is
  * dropped. */
-static bool take_one(struct client *client)
+static bool take_one(struct client *client, uint64_t *bytes)
 {
 	struct ipc_send message;
 	const struct region *region;
@@ -133,6 +136,7 @@ static bool take_one(struct client *client)
 		return false;
 	}
 	client->taken++;
+	*bytes += message.size;
 	if (status == CS_ERR_NOT_EXIST) {
 		if (region) {
 			give_back(client, message.token);
@@ -177,7 +181,8 @@ void client_sends_pump(struct client *client)
 {
 	uint64_t before = client->taken;
 	int64_t published = client->doom ? -1 : client_sends_published(client);
-	int budget = SENDS_PER_TURN;
+	uint64_t end = before + SENDS_PER_TURN;
+	uint64_t bytes = 0;
 
 	client_set_hungry(client, ipc_load(&ipc_indexes(client->shared.base)->sends_hungry) != 0);
 	if (published < 0 || (client->stalled && !engine_may_send(client->clients->engine))) {
@@ -185,7 +190,8 @@ void client_sends_pump(struct client *client)
 	}
 	client->stalled = false;
 	client->unread = false;
-	while (client->taken < (uint64_t)published && budget-- > 0 && take_one(client)) {
+	end = end < (uint64_t)published ? end : (uint64_t)published;
+	while (client->taken < end && bytes < SEND_BYTES_PER_TURN && take_one(client, &bytes)) {
 		client->progress = true;
 	}
 	ipc_store(&ipc_indexes(client->shared.base)->sends_taken, client->taken);
