@@ -176,7 +176,7 @@ static void gather(struct transport *from, const struct item *item, uint8_t *out
 /* What was held up by a silent path comes all at once, and whoever is stopped takes nothing of it. */
 #define FLOOD_US SECOND
 
-static bool is_flood(struct sim *sim, uint32_t from, uint32_t to)
+static bool link_is_flooded(struct sim *sim, uint32_t from, uint32_t to)
 {
 	struct link *link = link_of(sim, from, to);
 
@@ -189,6 +189,17 @@ static bool is_flood(struct sim *sim, uint32_t from, uint32_t to)
 	return true;
 }
 
+/* The slots that it takes are then lacking for what comes from others. */
+static bool is_flooded(struct sim *sim, uint32_t to)
+{
+	bool flooded = false;
+
+	for (uint32_t from = 1; from <= sim->node_count; from++) {
+		flooded = (from != to && link_is_flooded(sim, from, to)) || flooded;
+	}
+	return flooded;
+}
+
 static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct item *item)
 {
 	struct transport *t = sim->net->nodes[to];
@@ -196,7 +207,7 @@ static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct it
 		.kind = TRANSPORT_FRAME, .node = from, .size_bytes = item->size};
 
 	if (t->slots_count == 0) {
-		sim->net->not_ready += !is_flood(sim, from, to);
+		sim->net->not_ready += !is_flooded(sim, to);
 		return false;
 	}
 	event.slot = t->slots[t->slots_head];
