@@ -112,14 +112,15 @@ static void settle(void *ctx)
 	pauses_expect(&daemon->pauses, loop_now_ms(daemon->loop), deadline_ms);
 }
 
-/* Several turns for one round of the clients, who are then woken once for all that came. */
+/* Several turns for one round of the clients, who are then woken once for all that came; but turns that seal or
+ * open large messages take long. */
 #define TURNS_MAX 8
 
 static void turn(struct daemon *daemon)
 {
 	bool more = polling_look(daemon);
 
-	for (int i = 1; i < TURNS_MAX && more; i++) {
+	for (int i = 1; i < TURNS_MAX && more && !loop_is_late(daemon->loop); i++) {
 		more = engine_turn(daemon->engine, loop_now_ms(daemon->loop));
 	}
 	if (more) {

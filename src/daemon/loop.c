@@ -214,6 +214,11 @@ uint64_t loop_now_ms(struct loop *loop)
 	return loop->now_ms;
 }
 
+bool loop_is_late(const struct loop *loop)
+{
+	return clock_ms() != loop->now_ms;
+}
+
 /* --- Descriptors --------------------------------------------------------------------------------- */
 
 static int32_t watch_ready(int32_t fd, int32_t revents, void *data)

@@ -22,6 +22,8 @@ void loop_stop(struct loop *loop);
 
 /* CLOCK_MONOTONIC, read when the callback that runs now began. */
 uint64_t loop_now_ms(struct loop *loop);
+/* That is not the time any more. */
+bool loop_is_late(const struct loop *loop);
 
 /* Level-triggered, with poll(2)'s event bits. All three may be called from inside callbacks; after loop_del the callback does not run
  * any more. 0 or negative errno. */

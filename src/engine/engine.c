@@ -194,6 +194,7 @@ uint64_t engine_next_deadline_ms(const struct engine *engine)
 
 	next = earlier(next, extents_next_deadline_ms(engine->extents));
 	next = earlier(next, engine_seal_deadline_ms(engine));
+	next = earlier(next, engine_pack_deadline_ms(engine));
 	next = earlier(next, engine_trust_deadline_ms(engine));
 	next = earlier(next, engine_chain_deadline_ms(engine));
 	if (engine->stopping == LEFT && engine->left_at_ms + LEAVE_LINGER_MS < next) {

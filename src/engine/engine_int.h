@@ -45,6 +45,7 @@ struct region {
 /* A message of ours that no frame has room for yet. */
 struct queued {
 	struct list link;
+	struct frame *begun;	  /* NULL: nothing of it has a place yet */
 	struct pg_action message; /* its meta is the one below */
 	uint8_t meta[];
 };
@@ -146,6 +147,8 @@ void engine_pack_close(struct engine *engine);
 void engine_pack_flush(struct engine *engine);
 /* Places what waited for slots, and hands the ring what it should have now. */
 void engine_pack_pump(struct engine *engine);
+/* Now, while a payload is being sealed, a piece each turn. */
+uint64_t engine_pack_deadline_ms(const struct engine *engine);
 /* A new ring: what was packed for the old one waits until the groups are active; what they submit
  * now goes first. */
 void engine_pack_hold(struct engine *engine);

@@ -25,6 +25,7 @@ struct sealed_payload {
 	bool there, former_there;
 	struct extent extent, former; /* of the generation before */
 	struct frame_seal seal;
+	uint64_t sealed_bytes; /* so far */
 };
 
 struct frame {

@@ -53,38 +53,46 @@ static struct frame *room_for(struct engine *engine, const struct pg_action *mes
 	return engine->open;
 }
 
-static bool place_announced(struct engine *engine, const struct pg_action *message)
+static struct frame *begin_announced(struct engine *engine, const struct pg_action *message)
 {
 	struct frame_info info = {.origin = engine->config.totem.node,
 				  .guarantee = message->guarantee};
 	struct frame *frame = frame_announced_new(engine, &info, message->meta, message->meta_size);
 
-	if (!frame) {
+	if (frame) {
+		frame->own = true;
+		frame->payload = message->payload.body;
+		body_hold(frame->payload, HOLD_STORE);
+	}
+	return frame;
+}
+
+static bool place_announced(struct engine *engine, const struct pg_action *message,
+			    struct frame **begun)
+{
+	struct frame *frame = *begun ? *begun : begin_announced(engine, message);
+
+	*begun = frame;
+	if (!frame || (engine->trust && !engine_seal_payload(engine, frame, false))) {
 		return false;
 	}
-	frame->own = true;
-	frame->payload = message->payload.body;
-	if (engine->trust && !engine_seal_payload(engine, frame, false)) {
-		frame->payload = NULL;
-		body_drop(&frame->body, HOLD_STORE);
-		return false;
-	}
+	*begun = NULL;
 	frame->digest = engine->config.digest ? engine_digest(frame->payload) : 0;
-	body_hold(frame->payload, HOLD_STORE);
 	engine_pack_close(engine);
 	list_append(&engine->ready, &frame->link);
 	engine->ready_count++;
 	return true;
 }
 
-static bool place(struct engine *engine, const struct pg_action *message)
+/* False: not now. What is half done is then in `begun`. */
+static bool place(struct engine *engine, const struct pg_action *message, struct frame **begun)
 {
 	const struct pg_payload *payload = &message->payload;
 	bool external = payload->size > engine->config.copy_size_bytes;
 	struct frame *frame;
 
 	if (payload->size > engine->config.eager_size_bytes) {
-		return place_announced(engine, message);
+		return place_announced(engine, message, begun);
 	}
 	frame = room_for(engine, message, external);
 	if (!frame) {
@@ -101,7 +109,7 @@ static bool place(struct engine *engine, const struct pg_action *message)
 	return true;
 }
 
-static void queue(struct engine *engine, const struct pg_action *action)
+static void queue(struct engine *engine, const struct pg_action *action, struct frame *begun)
 {
 	struct queued *queued = calloc(1, sizeof(*queued) + action->meta_size);
 
@@ -109,6 +117,7 @@ static void queue(struct engine *engine, const struct pg_action *action)
 	queued->message = *action;
 	memcpy(queued->meta, action->meta, action->meta_size);
 	queued->message.meta = queued->meta;
+	queued->begun = begun;
 	list_append(&engine->queued, &queued->link);
 }
 
@@ -123,6 +132,9 @@ static void placed(const struct pg_action *message)
 static void queued_free(struct queued *queued)
 {
 	list_remove(&queued->link);
+	if (queued->begun) {
+		body_drop(&queued->begun->body, HOLD_STORE);
+	}
 	placed(&queued->message);
 	free(queued);
 }
@@ -132,7 +144,7 @@ static void place_queued(struct engine *engine)
 	while (!list_empty(&engine->queued)) {
 		struct queued *queued = list_entry(engine->queued.next, struct queued, link);
 
-		if (!place(engine, &queued->message)) {
+		if (!place(engine, &queued->message, &queued->begun)) {
 			return;
 		}
 		queued_free(queued);
@@ -141,12 +153,14 @@ static void place_queued(struct engine *engine)
 
 void engine_submit(struct engine *engine, const struct pg_action *action)
 {
+	struct frame *begun = NULL;
+
 	engine->stats.messages_sent++;
 	engine->stats.bytes_sent += action->payload.size;
-	if (list_empty(&engine->queued) && place(engine, action)) {
+	if (list_empty(&engine->queued) && place(engine, action, &begun)) {
 		placed(action);
 	} else {
-		queue(engine, action);
+		queue(engine, action, begun);
 	}
 }
 
@@ -157,6 +171,18 @@ void engine_pack_pump(struct engine *engine)
 		engine_pack_close(engine);
 	}
 	engine_pack_flush(engine);
+}
+
+uint64_t engine_pack_deadline_ms(const struct engine *engine)
+{
+	const struct queued *first;
+
+	if (list_empty(&engine->queued)) {
+		return UINT64_MAX;
+	}
+	first = list_entry(engine->queued.next, struct queued, link);
+	return first->begun && engine_seal_goes_on(engine, first->begun) ? engine->now_ms
+									 : UINT64_MAX;
 }
 
 void engine_pack_returned(struct engine *engine, struct frame *frame)

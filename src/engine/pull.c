@@ -112,36 +112,26 @@ static uint32_t note_mismatch(struct engine *engine, const struct frame_info *in
 	return ++mismatch->count;
 }
 
-static bool is_as_announced(struct engine *engine, const struct pull *pull)
+static void complain(struct engine *engine, const struct pull *pull)
 {
-	const struct frame_announce *announce = &pull->announce;
-
-	if (engine->trust) {
-		return engine_open_payload(engine, pull->node, &announce->seal,
-					   pull->seen ? pull->seen : pull->into->bytes, pull->into);
-	}
-	return announce->digest == 0 || engine_digest(pull->into) == announce->digest;
-}
-
-/* Not every adapter can be believed (reads_exact in transport.h). What does not match is never taken: the ring asks for it again, and a sender that
- * finds that its own program has changed the payload announces it without a digest (send.c). */
-static bool acceptable(struct engine *engine, const struct pull *pull)
-{
-	bool right = is_as_announced(engine, pull);
-
-	if (pull->seen &&
-	    !engine->ops->still_there(engine->transport, pull->source.node, pull->source.key)) {
-		return false;
-	}
-	if (right) {
-		return true;
-	}
 	engine->stats.pull_mismatches++;
 	engine_log(engine, LOG_WARNING,
 		   "a payload of %llu bytes read from node %u is not what was announced (%u times "
 		   "now): it is read again",
 		   (unsigned long long)pull->announce.size, pull->node,
 		   note_mismatch(engine, &pull->info));
+}
+
+/* Not every adapter can be believed (reads_exact in transport.h). What does not match is never taken: the ring asks for it again, and a sender that
+ * finds that its own program has changed the payload announces it without a digest (send.c). */
+static bool acceptable(struct engine *engine, const struct pull *pull)
+{
+	uint32_t announced = pull->announce.digest;
+
+	if (announced == 0 || engine_digest(pull->into) == announced) {
+		return true;
+	}
+	complain(engine, pull);
 	return false;
 }
 
@@ -189,6 +179,7 @@ static void begin_again(struct engine *engine, struct pull *pull)
 
 static void finish(struct engine *engine, struct pull *pull)
 {
+	check(!engine->trust || pull->opened == pull->announce.size);
 	if (acceptable(engine, pull)) {
 		complete(engine, pull);
 	} else if (pull->mixed) {
@@ -256,14 +247,25 @@ static bool may_look(const struct engine *engine)
 	return engine->trust && engine->ops->maps(engine->transport);
 }
 
+static uint64_t piece_at(const struct pull *pull, uint64_t offset)
+{
+	uint64_t left = pull->announce.size - offset;
+	uint32_t most = pull->announce.seal.piece_bytes;
+
+	return left < most ? left : most;
+}
+
 static int look_post(struct engine *engine, struct pull *pull, struct read *read)
 {
 	const struct source *source = &pull->source;
 
-	*read = (struct read){
-		.pull = pull, .node = source->node, .size = (uint32_t)pull->announce.size};
-	return engine->ops->look(engine->transport, source->node, source->key, source->offset,
-				 read->size, (uint64_t)(read - engine->reads));
+	*read = (struct read){.pull = pull,
+			      .node = source->node,
+			      .size = (uint32_t)piece_at(pull, pull->asked),
+			      .offset = pull->asked};
+	return engine->ops->look(engine->transport, source->node, source->key,
+				 source->offset + pull->asked, read->size,
+				 (uint64_t)(read - engine->reads));
 }
 
 static int read_post(struct engine *engine, struct pull *pull, struct read *read)
@@ -358,6 +360,46 @@ void engine_pull_pump(struct engine *engine)
 	}
 }
 
+static void fail_wrong(struct engine *engine, struct pull *pull)
+{
+	complain(engine, pull);
+	pull->failed = true;
+}
+
+static bool open_piece(struct engine *engine, struct pull *pull, uint64_t offset,
+		       const uint8_t *sealed)
+{
+	pull->opened += piece_at(pull, offset);
+	return engine_open_piece(engine, pull->node, &pull->announce.seal, offset, sealed,
+				 pull->into);
+}
+
+/* What was looked at has to be there still when it has been opened. */
+static void open_seen(struct engine *engine, struct pull *pull, const struct read *read,
+		      const uint8_t *sealed)
+{
+	bool right = open_piece(engine, pull, read->offset, sealed);
+
+	if (!engine->ops->still_there(engine->transport, read->node, pull->source.key)) {
+		pull->failed = true;
+	} else if (!right) {
+		fail_wrong(engine, pull);
+	}
+}
+
+/* The pieces that are here, where they are. */
+static void open_arrived(struct engine *engine, struct pull *pull)
+{
+	uint64_t arrived = engine_pull_arrived(engine, pull);
+
+	while (!pull->failed && pull->opened < arrived &&
+	       arrived - pull->opened >= piece_at(pull, pull->opened)) {
+		if (!open_piece(engine, pull, pull->opened, pull->into->bytes + pull->opened)) {
+			fail_wrong(engine, pull);
+		}
+	}
+}
+
 static void read_failed(struct engine *engine, struct pull *pull, const struct read *read)
 {
 	if (read->node == pull->node) {
@@ -368,10 +410,18 @@ static void read_failed(struct engine *engine, struct pull *pull, const struct r
 	engine_chain_leave(engine, pull);
 }
 
-static void read_came(struct engine *engine, struct pull *pull, const struct read *read)
+static void read_came(struct engine *engine, struct pull *pull, const struct read *read,
+		      const uint8_t *seen)
 {
 	struct totem_event progress = {.kind = TOTEM_EV_PROGRESS};
 
+	if (engine->trust && !pull->failed && !pull->cancelled) {
+		if (seen) {
+			open_seen(engine, pull, read, seen);
+		} else {
+			open_arrived(engine, pull);
+		}
+	}
 	engine_chain_tell(engine, pull, engine_pull_arrived(engine, pull));
 	if (read->node != pull->node) {
 		pull->mixed = true;
@@ -394,11 +444,10 @@ void engine_pull_read_done(struct engine *engine, const struct transport_event *
 	engine->reads[event->cookie].pull = NULL;
 	pull->reading--;
 	engine->reading--;
-	pull->seen = event->data;
 	if (event->status != 0 || read.stale) {
 		read_failed(engine, pull, &read);
 	} else {
-		read_came(engine, pull, &read);
+		read_came(engine, pull, &read, event->data);
 	}
 	pull->strays = pull->strays < pull->reading ? pull->strays : pull->reading;
 	settle(engine, pull);

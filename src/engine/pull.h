@@ -26,9 +26,9 @@ struct pull {
 	struct frame_announce announce;
 	uint32_t node; /* that announced it */
 	struct source source;
-	struct body *into;   /* NULL until an extent was found */
-	const uint8_t *seen; /* where the sender has it, when that was just looked up */
+	struct body *into; /* NULL until an extent was found */
 	uint64_t asked;
+	uint64_t opened;  /* bytes of what is sealed */
 	uint64_t hole;	  /* what came from here on is not believed; UINT64_MAX: none */
 	uint32_t reading; /* READs under way */
 	uint32_t strays;  /* of them, from a source that has been left */

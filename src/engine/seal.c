@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Frames and payloads, sealed before they are sent; frames are opened where they arrived, payloads too unless
- * they can be opened out of the sender's memory. Sealing copies: once per
- * frame, whatever the number of peers, so what is sent can no longer be changed by the program that it came
- * from. A sealed frame is followed by its tag, number and generation; a payload's stand in its announcement. */
+ * they can be opened out of the sender's memory. Sealing copies: once per frame, whatever the number of peers,
+ * so what is sent can no longer be changed by the program that it came from. A sealed frame is followed by its
+ * tag, number and generation; a payload's stand in its announcement, with a tag for each piece. */
 #include "engine/trust.h"
 
 #include <errno.h>
@@ -133,33 +133,42 @@ static struct aead_piece write_with(uint8_t out[WITH_SIZE], uint32_t sender, uin
 	return (struct aead_piece){out, WITH_SIZE};
 }
 
-/* What both have: a number of its own, and its blocks counted. */
-static int seal(struct engine *engine, uint32_t domain, const struct aead_piece *pieces,
-		size_t count, uint8_t *out, struct frame_seal *seal)
+/* What follows a sealed frame. */
+struct trailer {
+	uint8_t tag[AEAD_TAG_SIZE];
+	uint64_t number;
+	uint32_t generation;
+};
+
+static struct frame_key *count_blocks(struct engine *engine, uint64_t size)
 {
 	struct frame_key *key = &engine->trust->out;
-	struct aead_nonce nonce = {.number = ++key->number, .domain = domain};
-	uint8_t with[WITH_SIZE];
-	uint64_t size = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		size += pieces[i].size;
-	}
 	key->blocks += size / BLOCK + 2;
-	seal->generation = key->generation;
-	seal->number = nonce.number;
-	return aead_seal(key->aead, nonce,
-			 write_with(with, engine->config.totem.node, key->generation, size), pieces,
-			 count, out, seal->tag);
+	return key;
 }
 
-static void write_trailer(const struct frame_seal *seal, uint8_t *out)
+static int seal_frame(struct engine *engine, const struct aead_piece *pieces, size_t count,
+		      uint64_t size, uint8_t *out, struct trailer *trailer)
+{
+	struct frame_key *key = count_blocks(engine, size);
+	struct aead_nonce nonce = {.number = ++key->number};
+	uint8_t with[WITH_SIZE];
+
+	trailer->generation = key->generation;
+	trailer->number = nonce.number;
+	return aead_seal(key->aead, nonce,
+			 write_with(with, engine->config.totem.node, key->generation, size), pieces,
+			 count, out, trailer->tag);
+}
+
+static void write_trailer(const struct trailer *trailer, uint8_t *out)
 {
 	struct writer w = writer_of(out, SEAL_SIZE);
 
-	writer_bytes(&w, seal->tag, sizeof(seal->tag));
-	writer_u64(&w, seal->number);
-	writer_u32(&w, seal->generation);
+	writer_bytes(&w, trailer->tag, sizeof(trailer->tag));
+	writer_u64(&w, trailer->number);
+	writer_u32(&w, trailer->generation);
 	writer_u32(&w, 0);
 	check(writer_ok(&w) && w.used == SEAL_SIZE);
 }
@@ -170,7 +179,7 @@ int engine_seal_frame(struct engine *engine, const struct aead_piece *pieces, si
 	struct sealing *sealing = engine->sealing;
 	uint32_t cell = sealing->free_cell;
 	uint32_t cell_size = engine->config.slab.slot_size_bytes;
-	struct frame_seal trailer;
+	struct trailer trailer;
 	uint64_t size = 0;
 	uint8_t *at;
 
@@ -182,7 +191,7 @@ int engine_seal_frame(struct engine *engine, const struct aead_piece *pieces, si
 	}
 	check(size + SEAL_SIZE <= cell_size);
 	at = (uint8_t *)sealing->frames.base + (size_t)cell * cell_size;
-	if (seal(engine, 0, pieces, count, at, &trailer)) {
+	if (seal_frame(engine, pieces, count, size, at, &trailer)) {
 		return -EIO;
 	}
 	write_trailer(&trailer, at + size);
@@ -221,10 +230,26 @@ static void give_back(struct engine *engine, bool *there, const struct extent *e
 	*there = false;
 }
 
-static bool find_place(struct engine *engine, struct frame *frame, bool spare)
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* As long as one READ, unless that makes too many. */
+static uint32_t piece_bytes(const struct engine *engine, uint64_t size)
+{
+	uint64_t unit =
+		engine->config.read_size_bytes ? engine->config.read_size_bytes : READ_SIZE_MAX;
+	uint64_t all = unit * FRAME_SEAL_PIECES_MAX;
+
+	return (uint32_t)(unit * ((size + all - 1) / all));
+}
+
+static bool begin(struct engine *engine, struct frame *frame, bool spare)
 {
 	struct sealing *sealing = engine->sealing;
 	struct sealed_payload *sealed = &frame->sealed;
+	struct frame_key *key = &engine->trust->out;
 	uint64_t size = frame->payload->size;
 	struct extent extent;
 
@@ -237,26 +262,60 @@ static bool find_place(struct engine *engine, struct frame *frame, bool spare)
 	sealed->former = sealed->extent;
 	sealed->there = true;
 	sealed->extent = extent;
+	sealed->sealed_bytes = 0;
+	sealed->seal = (struct frame_seal){.generation = key->generation,
+					   .number = ++key->number,
+					   .piece_bytes = piece_bytes(engine, size)};
 	return true;
+}
+
+static uint32_t domain_of(uint64_t piece)
+{
+	return PAYLOAD_DOMAIN + (uint32_t)piece;
+}
+
+static int seal_piece(struct engine *engine, struct frame *frame)
+{
+	struct sealed_payload *sealed = &frame->sealed;
+	struct frame_seal *seal = &sealed->seal;
+	uint64_t at = sealed->sealed_bytes;
+	uint64_t index = at / seal->piece_bytes;
+	uint64_t whole = frame->payload->size;
+	struct aead_piece piece = {frame->payload->bytes + at,
+				   smaller(whole - at, seal->piece_bytes)};
+	struct frame_key *key = count_blocks(engine, piece.size);
+	uint8_t with[WITH_SIZE];
+
+	sealed->sealed_bytes += piece.size;
+	engine->stats.sealed_bytes += piece.size;
+	return aead_seal(key->aead, (struct aead_nonce){seal->number, domain_of(index)},
+			 write_with(with, engine->config.totem.node, seal->generation, whole),
+			 &piece, 1, sealed->extent.bytes + at, seal->tags[index]);
+}
+
+/* What was sealed with another key than the present one is sealed anew. */
+static bool is_begun(const struct engine *engine, const struct frame *frame)
+{
+	return frame->sealed.there &&
+	       frame->sealed.seal.generation == engine->trust->out.generation;
+}
+
+bool engine_seal_goes_on(const struct engine *engine, const struct frame *frame)
+{
+	return engine->trust && is_begun(engine, frame) &&
+	       frame->sealed.sealed_bytes < frame->payload->size;
 }
 
 bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
 {
-	struct aead_piece piece = {frame->payload->bytes, frame->payload->size};
-	struct sealed_payload *sealed = &frame->sealed;
-
-	if (sealed->there && sealed->seal.generation == engine->trust->out.generation) {
-		return true;
-	}
-	if (!find_place(engine, frame, spare)) {
+	if (!is_begun(engine, frame) && !begin(engine, frame, spare)) {
 		return false;
 	}
-	if (seal(engine, PAYLOAD_DOMAIN, &piece, 1, sealed->extent.bytes, &sealed->seal)) {
+	if (engine_seal_goes_on(engine, frame) && seal_piece(engine, frame)) {
 		engine_seal_payload_free(engine, frame);
 		return false;
 	}
-	engine->stats.sealed_bytes += piece.size;
-	return true;
+	return !engine_seal_goes_on(engine, frame);
 }
 
 void engine_seal_payload_free(struct engine *engine, struct frame *frame)
@@ -286,17 +345,7 @@ static struct frame_key *key_of(struct engine *engine, uint32_t node, uint32_t g
 	return NULL;
 }
 
-static int open_to(struct frame_key *key, uint32_t node, uint32_t domain,
-		   const struct frame_seal *seal, struct aead_piece sealed, uint8_t *out)
-{
-	uint8_t with[WITH_SIZE];
-
-	return aead_open(key->aead, (struct aead_nonce){seal->number, domain},
-			 write_with(with, node, seal->generation, sealed.size), sealed, out,
-			 seal->tag);
-}
-
-static uint32_t read_trailer(const uint8_t *bytes, struct frame_seal *out)
+static uint32_t read_trailer(const uint8_t *bytes, struct trailer *out)
 {
 	struct cursor c = cursor_of(bytes, SEAL_SIZE);
 
@@ -309,35 +358,42 @@ static uint32_t read_trailer(const uint8_t *bytes, struct frame_seal *out)
 int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint32_t size)
 {
 	struct engine_trust_stats *stats = &engine->trust->stats;
-	uint32_t inside = size - SEAL_SIZE;
-	struct frame_seal seal;
+	struct aead_piece sealed = {bytes, size - SEAL_SIZE};
+	uint8_t with[WITH_SIZE];
+	struct trailer trailer;
 	struct frame_key *key;
 
-	if (size < SEAL_SIZE || read_trailer(bytes + inside, &seal) != 0) {
+	if (size < SEAL_SIZE || read_trailer(bytes + sealed.size, &trailer) != 0) {
 		return -EBADMSG;
 	}
-	key = key_of(engine, node, seal.generation);
+	key = key_of(engine, node, trailer.generation);
 	if (!key) {
 		stats->early++;
 		return -EAGAIN;
 	}
-	if (!replay_fresh(&key->replay, seal.number)) {
+	if (!replay_fresh(&key->replay, trailer.number)) {
 		stats->replayed++;
 		return -EAGAIN;
 	}
-	if (open_to(key, node, 0, &seal, (struct aead_piece){bytes, inside}, bytes)) {
+	if (aead_open(key->aead, (struct aead_nonce){trailer.number, 0},
+		      write_with(with, node, trailer.generation, sealed.size), sealed, bytes,
+		      trailer.tag)) {
 		stats->forged++;
 		return -EBADMSG;
 	}
-	replay_take(&key->replay, seal.number);
-	return (int)inside;
+	replay_take(&key->replay, trailer.number);
+	return (int)sealed.size;
 }
 
-bool engine_open_payload(struct engine *engine, uint32_t node, const struct frame_seal *seal,
-			 const uint8_t *sealed, const struct body *body)
+bool engine_open_piece(struct engine *engine, uint32_t node, const struct frame_seal *seal,
+		       uint64_t offset, const uint8_t *sealed, const struct body *body)
 {
 	struct frame_key *key = key_of(engine, node, seal->generation);
+	uint64_t index = offset / seal->piece_bytes;
+	struct aead_piece piece = {sealed, smaller(body->size - offset, seal->piece_bytes)};
+	uint8_t with[WITH_SIZE];
 
-	return key && open_to(key, node, PAYLOAD_DOMAIN, seal,
-			      (struct aead_piece){sealed, body->size}, body->bytes) == 0;
+	return key && aead_open(key->aead, (struct aead_nonce){seal->number, domain_of(index)},
+				write_with(with, node, seal->generation, body->size), piece,
+				body->bytes + offset, seal->tags[index]) == 0;
 }

@@ -113,9 +113,12 @@ void engine_seal_fini(struct engine *engine);
 int engine_seal_frame(struct engine *engine, const struct aead_piece *pieces, size_t count,
 		      struct transport_seg *out);
 void engine_seal_frame_free(struct engine *engine, const struct transport_seg *seg);
-/* The announced payload, sealed, at a place where peers READ it. False: there is none now. `spare`:
- * what the ring may need to go on. */
+/* Seals the next piece of an announced payload, at a place where peers READ it; true: all of it is sealed.
+ * One piece at a time, so that the ring is never held up for it. False may also mean that there is no place now.
+ * `spare`: what the ring may need to go on. */
 bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare);
+/* It has a place and pieces left. */
+bool engine_seal_goes_on(const struct engine *engine, const struct frame *frame);
 void engine_seal_payload_free(struct engine *engine, struct frame *frame);
 /* Nobody waits for such a place any more. */
 void engine_seal_forget(struct engine *engine);
@@ -126,8 +129,9 @@ uint64_t engine_seal_deadline_ms(const struct engine *engine);
 /* In place. The size of what was sealed; -EBADMSG: it was changed; -EAGAIN: it cannot be opened now, or
  * was taken before, and is to be forgotten. */
 int engine_open_frame(struct engine *engine, uint32_t node, uint8_t *bytes, uint32_t size);
-/* To the body, from `sealed`, which is the body's own bytes or does not overlap them. */
-bool engine_open_payload(struct engine *engine, uint32_t node, const struct frame_seal *seal,
-			 const uint8_t *sealed, const struct body *body);
+/* The piece that begins at `offset`, to its place in the body, from `sealed`, which is that place or does not
+ * overlap it. */
+bool engine_open_piece(struct engine *engine, uint32_t node, const struct frame_seal *seal,
+		       uint64_t offset, const uint8_t *sealed, const struct body *body);
 
 #endif

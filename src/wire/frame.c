@@ -104,6 +104,12 @@ const char *frame_entry_next(const uint8_t *frame, size_t size, size_t *at,
 	return NULL;
 }
 
+uint64_t frame_seal_pieces(const struct frame_seal *seal, uint64_t size)
+{
+	return seal->piece_bytes == 0 ? UINT64_MAX
+				      : (size + seal->piece_bytes - 1) / seal->piece_bytes;
+}
+
 size_t frame_announce_encode(const struct frame_announce *announce,
 			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX])
 {
@@ -118,27 +124,31 @@ size_t frame_announce_encode(const struct frame_announce *announce,
 	if (announce->seal.generation != 0) {
 		writer_u64(&w, announce->seal.number);
 		writer_u32(&w, announce->seal.generation);
-		writer_u32(&w, 0);
-		writer_bytes(&w, announce->seal.tag, sizeof(announce->seal.tag));
+		writer_u32(&w, announce->seal.piece_bytes);
+		writer_bytes(&w, announce->seal.tags,
+			     frame_seal_pieces(&announce->seal, announce->size) * FRAME_TAG_SIZE);
 	}
 	return w.used;
 }
 
 /* NULL, or what is wrong. A sealed payload is taken whole, from its sender. */
-static const char *decode_seal(struct cursor *c, struct frame_announce *out)
+static const char *decode_seal(struct cursor *c, size_t size, struct frame_announce *out)
 {
-	const uint8_t *tag;
+	uint64_t count;
+	const uint8_t *tags;
 
 	out->seal.number = cursor_u64(c);
 	out->seal.generation = cursor_u32(c);
-	if (cursor_u32(c) != 0) {
+	out->seal.piece_bytes = cursor_u32(c);
+	count = frame_seal_pieces(&out->seal, out->size);
+	if (count > FRAME_SEAL_PIECES_MAX || size != FRAME_SEAL_SIZE + count * FRAME_TAG_SIZE) {
 		return "malformed seal";
 	}
-	tag = cursor_bytes(c, sizeof(out->seal.tag));
+	tags = cursor_bytes(c, count * FRAME_TAG_SIZE);
 	if (!cursor_ok(c) || out->seal.generation == 0 || out->digest || out->chunk || out->loan) {
 		return "malformed seal";
 	}
-	memcpy(out->seal.tag, tag, sizeof(out->seal.tag));
+	memcpy(out->seal.tags, tags, count * FRAME_TAG_SIZE);
 	return NULL;
 }
 
@@ -152,7 +162,7 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 	out->digest = cursor_u32(&c);
 	out->chunk = cursor_u32(&c);
 	out->loan = cursor_u64(&c);
-	if (size != FRAME_ANNOUNCE_SIZE && size != FRAME_ANNOUNCE_SIZE_MAX) {
+	if (size < FRAME_ANNOUNCE_SIZE || size > FRAME_ANNOUNCE_SIZE_MAX) {
 		return "not of an announcement's size";
 	}
 	if (out->size == 0 || out->size > MESSAGE_SIZE_MAX) {
@@ -165,5 +175,5 @@ const char *frame_announce_decode(const uint8_t *bytes, size_t size, struct fram
 		return "announced chunk out of range";
 	}
 	out->seal = (struct frame_seal){0};
-	return size > FRAME_ANNOUNCE_SIZE ? decode_seal(&c, out) : NULL;
+	return size > FRAME_ANNOUNCE_SIZE ? decode_seal(&c, size - FRAME_ANNOUNCE_SIZE, out) : NULL;
 }

@@ -24,9 +24,13 @@
 #define FRAME_HEADER_SIZE	40
 #define FRAME_ENTRY_HEADER_SIZE 8
 #define FRAME_ANNOUNCE_SIZE	40
-#define FRAME_ANNOUNCE_SIZE_MAX 72 /* with a seal */
-#define FRAME_META_MAX		1024
-#define FRAME_CHUNK_UNIT	4096u
+#define FRAME_SEAL_SIZE		16 /* and a tag for each piece */
+#define FRAME_TAG_SIZE		16
+#define FRAME_SEAL_PIECES_MAX	16
+#define FRAME_ANNOUNCE_SIZE_MAX \
+	(FRAME_ANNOUNCE_SIZE + FRAME_SEAL_SIZE + FRAME_SEAL_PIECES_MAX * FRAME_TAG_SIZE)
+#define FRAME_META_MAX	 1024
+#define FRAME_CHUNK_UNIT 4096u
 
 enum frame_body {
 	FRAME_PACKED = 1,
@@ -56,11 +60,12 @@ struct frame_header {
 	uint32_t entries;
 };
 
-/* What a protected payload was sealed with; generation 0: it is not. */
+/* What a protected payload was sealed with, in pieces of one size, the last of which may be shorter. */
 struct frame_seal {
-	uint32_t generation; /* of its sender's key */
+	uint32_t generation; /* of its sender's key; 0: it is not sealed */
+	uint32_t piece_bytes;
 	uint64_t number;
-	uint8_t tag[16];
+	uint8_t tags[FRAME_SEAL_PIECES_MAX][FRAME_TAG_SIZE];
 };
 
 /* Where the payload of an announced message can be read: in a region of the frame's sender. */
@@ -103,6 +108,8 @@ static inline size_t frame_entry_size(size_t meta_size, size_t payload_size)
 	return (FRAME_ENTRY_HEADER_SIZE + meta_size + payload_size + 7) & ~(size_t)7;
 }
 
+/* How many pieces a payload of `size` bytes is sealed in; above FRAME_SEAL_PIECES_MAX: that cannot be. */
+uint64_t frame_seal_pieces(const struct frame_seal *seal, uint64_t size);
 /* Returns the size. */
 size_t frame_announce_encode(const struct frame_announce *announce,
 			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX]);

@@ -23,6 +23,7 @@
 #define REGION 7u
 #define MEMORY (8u * 1024 * 1024)
 #define CLIENT 1u
+#define PIECE  8192u
 
 struct message {
 	uint64_t size;
@@ -94,6 +95,13 @@ static void sent(void *ctx, uint32_t client, uint64_t cookie)
 	world.sent++;
 }
 
+static int random_bytes(void *ctx, void *out, size_t size)
+{
+	(void)ctx;
+	memset(out, 7, size);
+	return 0;
+}
+
 static void say(void *ctx, int priority, const char *text)
 {
 	(void)ctx;
@@ -116,6 +124,7 @@ static const struct engine_host host = {.persist = persist,
 					.confchg = confchg,
 					.totem = totem,
 					.sent = sent,
+					.random = random_bytes,
 					.log = say};
 
 static void turns(int count)
@@ -125,7 +134,7 @@ static void turns(int count)
 	}
 }
 
-static void build(void)
+static void build_with(const struct engine_config *wanted)
 {
 	struct transport_config net = {
 		.node = 3, .slot_size_bytes = SLOT, .slot_count = SLOTS, .bulk_depth = 64};
@@ -133,11 +142,16 @@ static void build(void)
 
 	memset(&world, 0, sizeof(world));
 	world.now = 1000;
-	assert_int_equal(slab_new(&config.slab, &world.slab), 0);
+	assert_int_equal(slab_new(&wanted->slab, &world.slab), 0);
 	assert_int_equal(transport_fake.open(&net, &transport), 0);
-	assert_int_equal(engine_new(&config, &host, &transport_fake, transport, world.slab,
+	assert_int_equal(engine_new(wanted, &host, &transport_fake, transport, world.slab,
 				    &world.engine),
 			 0);
+}
+
+static void build(void)
+{
+	build_with(&config);
 }
 
 static int set_up(void **state)
@@ -296,6 +310,51 @@ static void messages__few_pieces_in_a_frame(void **state)
 	build();
 	messages__more_pieces_than_a_frame_takes(state);
 	fake_segs_max = FRAME_SEGS_MAX;
+}
+
+static uint64_t sealed_bytes(void)
+{
+	struct totem_status ring;
+	struct engine_stats stats;
+
+	engine_status(world.engine, &ring, &stats);
+	return stats.sealed_bytes;
+}
+
+/* A turn seals one piece, and asks for the next turn at once; what comes behind the message waits. */
+static void messages__large_ones_are_sealed_a_piece_at_a_time(void **state)
+{
+	const struct crypto_suite suite = {CRYPTO_AES256, CRYPTO_SHA256};
+	struct engine_config protected = config;
+	struct cluster_key key;
+
+	tear_down(state);
+	assert_int_equal(cluster_key_derive(suite, "c", "secret", 6, &key), 0);
+	protected.read_size_bytes = PIECE;
+	protected.eager_size_bytes = EAGER - SEAL_SIZE;
+	protected.protection =
+		(struct engine_protection){.suite = suite, .key = &key, .cluster_name = "c"};
+	build_with(&protected);
+	join();
+	assert_int_equal(mcast(0, 2 * PIECE + 1), CS_OK);
+	for (uint32_t i = 1; i <= 2; i++) {
+		assert_int_equal(mcast(MEMORY / 2, 100), CS_ERR_TRY_AGAIN);
+		assert_int_equal(sealed_bytes(), i * PIECE);
+		assert_true(engine_next_deadline_ms(world.engine) <= world.now);
+		assert_int_equal(world.got_count, 0);
+		turns(1);
+	}
+	assert_int_equal(sealed_bytes(), 2 * PIECE + 1);
+	assert_int_equal(mcast(MEMORY / 2, 100), CS_OK);
+	turns(5);
+	assert_int_equal(world.got_count, 2);
+	assert_int_equal(world.got[0].size, 2 * PIECE + 1);
+	/* not more pieces than an announcement has tags for */
+	assert_int_equal(mcast(0, FRAME_SEAL_PIECES_MAX * PIECE + 1), CS_OK);
+	assert_int_equal(sealed_bytes(), 2 * PIECE + 1 + 2 * PIECE);
+	turns(FRAME_SEAL_PIECES_MAX);
+	assert_int_equal(world.got_count, 3);
+	assert_all_given_back();
 }
 
 static void mcast__refuses_what_it_cannot_take(void **state)
@@ -477,6 +536,7 @@ int main(void)
 		TEST(messages__more_pieces_than_a_frame_takes),
 		TEST(frame__has_the_pieces_that_the_transport_takes),
 		TEST(messages__few_pieces_in_a_frame),
+		TEST(messages__large_ones_are_sealed_a_piece_at_a_time),
 		TEST(mcast__refuses_what_it_cannot_take),
 		TEST(mcast__says_try_again_before_memory_runs_out),
 		TEST(region__lives_until_its_last_message_is_let_go),

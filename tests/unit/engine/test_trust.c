@@ -21,6 +21,7 @@
 #define SLOTS 256u
 #define PEER  1u /* dials */
 #define SELF  3u
+#define PIECE 100u
 
 static struct engine *engine;
 static struct slab *slab;
@@ -456,6 +457,53 @@ static void frame__of_another_generation(void **state)
 	assert_not_cut();
 }
 
+/* The peer seals one piece of a payload of `size` bytes. */
+static void seal_piece(struct frame_seal *seal, uint32_t index, uint64_t size,
+		       const struct aead_piece *text, uint8_t *out)
+{
+	uint8_t with[12];
+	struct writer w = writer_of(with, sizeof(with));
+
+	writer_u32(&w, PEER);
+	writer_u32(&w, seal->generation);
+	writer_u32(&w, (uint32_t)size);
+	assert_int_equal(aead_seal(frames, (struct aead_nonce){seal->number, 1 + index},
+				   (struct aead_piece){with, sizeof(with)}, text, 1, out,
+				   seal->tags[index]),
+			 0);
+}
+
+static void payload__every_piece_has_its_place(void **state)
+{
+	uint8_t text[2 * PIECE] = "a payload", sealed[sizeof(text)], opened[sizeof(text)];
+	struct frame_seal seal = {.generation = 1, .piece_bytes = PIECE, .number = 5};
+	struct frame_seal swapped;
+	struct body body = {.bytes = opened, .size = sizeof(opened)};
+
+	(void)state;
+	become_trusted();
+	seal_piece(&seal, 0, sizeof(text), &(struct aead_piece){text, PIECE}, sealed);
+	seal_piece(&seal, 1, sizeof(text), &(struct aead_piece){text + PIECE, PIECE},
+		   sealed + PIECE);
+	assert_true(engine_open_piece(engine, PEER, &seal, 0, sealed, &body));
+	assert_true(engine_open_piece(engine, PEER, &seal, PIECE, sealed + PIECE, &body));
+	assert_memory_equal(opened, text, sizeof(text));
+	/* of a longer payload, in another's place, of another payload, bent */
+	body.size--;
+	assert_false(engine_open_piece(engine, PEER, &seal, 0, sealed, &body));
+	body.size++;
+	swapped = seal;
+	memcpy(swapped.tags[1], seal.tags[0], sizeof(seal.tags[0]));
+	assert_false(engine_open_piece(engine, PEER, &swapped, PIECE, sealed, &body));
+	seal.number++;
+	assert_false(engine_open_piece(engine, PEER, &seal, 0, sealed, &body));
+	seal.number--;
+	sealed[PIECE - 1] ^= 1;
+	assert_false(engine_open_piece(engine, PEER, &seal, 0, sealed, &body));
+	seal.generation++;
+	assert_false(engine_open_piece(engine, PEER, &seal, PIECE, sealed + PIECE, &body));
+}
+
 static void tell_got(uint32_t generation)
 {
 	uint8_t out[12];
@@ -552,6 +600,7 @@ int main(void)
 		WITH_ENGINE(frame__once_more_over_the_next_link),
 		WITH_ENGINE(frame__bent),
 		WITH_ENGINE(frame__of_another_generation),
+		WITH_ENGINE(payload__every_piece_has_its_place),
 		WITH_ENGINE(frame_key__is_replaced_in_time),
 		WITH_ENGINE(key__changes_when_the_peer_has_it),
 		WITH_ENGINE(key__a_change_is_called_off),

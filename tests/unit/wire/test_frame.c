@@ -161,34 +161,65 @@ static void announce__round_trips_and_is_bounded(void **state)
 			    "announced chunk out of range");
 }
 
+#define SEALED_SIZE (FRAME_ANNOUNCE_SIZE + FRAME_SEAL_SIZE + 3 * FRAME_TAG_SIZE)
+#define PIECE_AT    (FRAME_ANNOUNCE_SIZE + 12)
+
 static void announce__with_a_seal(void **state)
 {
 	struct frame_announce in = {.key = 1,
 				    .offset = 4096,
 				    .size = 70000,
-				    .seal = {.generation = 7, .number = 1ull << 40, .tag = {1, 2}}};
+				    .seal = {.generation = 7,
+					     .number = 1ull << 40,
+					     .piece_bytes = 30000,
+					     .tags = {{1, 2}, {3}, {4, 5}}}};
 	struct frame_announce out;
 	uint8_t bytes[FRAME_ANNOUNCE_SIZE_MAX];
 
 	(void)state;
-	assert_int_equal(frame_announce_encode(&in, bytes), FRAME_ANNOUNCE_SIZE_MAX);
-	assert_null(frame_announce_decode(bytes, sizeof(bytes), &out));
+	assert_int_equal(frame_announce_encode(&in, bytes), SEALED_SIZE);
+	assert_null(frame_announce_decode(bytes, SEALED_SIZE, &out));
 	assert_int_equal(out.seal.generation, 7);
+	assert_int_equal(out.seal.piece_bytes, 30000);
 	assert_int_equal(out.seal.number, 1ull << 40);
-	assert_memory_equal(out.seal.tag, in.seal.tag, sizeof(in.seal.tag));
+	assert_memory_equal(out.seal.tags, in.seal.tags, sizeof(in.seal.tags));
 	assert_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE, &out));
 	assert_int_equal(out.seal.generation, 0);
 	in.loan = 1;
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
+	assert_string_equal(frame_announce_decode(bytes, SEALED_SIZE, &out), "malformed seal");
 	in.loan = 0;
 	in.digest = 1;
 	frame_announce_encode(&in, bytes);
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
-	in.digest = 0;
-	frame_announce_encode(&in, bytes);
-	bytes[52] = 1;
-	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out), "malformed seal");
+	assert_string_equal(frame_announce_decode(bytes, SEALED_SIZE, &out), "malformed seal");
+}
+
+static void announce__sealed_pieces_are_bounded(void **state)
+{
+	struct frame_announce in = {
+		.size = MESSAGE_SIZE_MAX,
+		.seal = {.generation = 1, .piece_bytes = MESSAGE_SIZE_MAX / FRAME_SEAL_PIECES_MAX}};
+	struct frame_announce out;
+	uint8_t bytes[FRAME_ANNOUNCE_SIZE_MAX + FRAME_TAG_SIZE] = {0};
+
+	(void)state;
+	assert_int_equal(frame_announce_encode(&in, bytes), FRAME_ANNOUNCE_SIZE_MAX);
+	assert_null(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE_MAX, &out));
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE_MAX - FRAME_TAG_SIZE,
+						  &out),
+			    "malformed seal");
+	assert_string_equal(frame_announce_decode(bytes, sizeof(bytes), &out),
+			    "not of an announcement's size");
+	memset(bytes + PIECE_AT, 0, 4);
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE_MAX, &out),
+			    "malformed seal");
+	bytes[PIECE_AT] = 1;
+	assert_string_equal(frame_announce_decode(bytes, FRAME_ANNOUNCE_SIZE_MAX, &out),
+			    "malformed seal");
+	memset(bytes + PIECE_AT, 255, 4);
+	assert_null(frame_announce_decode(
+		bytes, FRAME_ANNOUNCE_SIZE + FRAME_SEAL_SIZE + FRAME_TAG_SIZE, &out));
+	assert_int_equal(frame_seal_pieces(&out.seal, out.size), 1);
 }
 
 int main(void)
@@ -201,6 +232,7 @@ int main(void)
 		cmocka_unit_test(entries__huge_sizes_do_not_wrap),
 		cmocka_unit_test(announce__round_trips_and_is_bounded),
 		cmocka_unit_test(announce__with_a_seal),
+		cmocka_unit_test(announce__sealed_pieces_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
