@@ -2,4 +2,4 @@
 /* Alone in its file: see the header. */
 #include "base/wire_version.h"
 
-const uint16_t wire_version = 2;
+const uint16_t wire_version = 3;

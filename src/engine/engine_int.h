@@ -42,10 +42,10 @@ struct region {
 	void *on_free_ctx;
 };
 
-/* A message of ours that no frame has room for yet. */
+/* A message of ours that no frame has room for yet, or that is being sealed. */
 struct queued {
 	struct list link;
-	struct frame *begun;	  /* NULL: nothing of it has a place yet */
+	struct frame *begun;	  /* of its own; NULL: none yet */
 	struct pg_action message; /* its meta is the one below */
 	uint8_t meta[];
 };
@@ -125,6 +125,14 @@ struct engine {
 __attribute__((format(printf, 3, 4))) void engine_log(struct engine *engine, int priority,
 						      const char *format, ...);
 
+/* One READ; also what is copied or sealed at a time. */
+static inline uint32_t engine_read_size(const struct engine *engine)
+{
+	uint32_t wanted = engine->config.read_size_bytes;
+
+	return wanted == 0 || wanted > READ_SIZE_MAX ? READ_SIZE_MAX : wanted;
+}
+
 /* engine.c: a peer's link has ended, or was cut by us. Harmless when it was not up. */
 void engine_link_ended(struct engine *engine, uint32_t node);
 /* A link is there and whoever is at its other end is who it should be: the ring is told. */
@@ -145,7 +153,7 @@ void engine_deliver(struct engine *engine, struct frame *frame, const struct fra
 void engine_submit(struct engine *engine, const struct pg_action *action);
 void engine_pack_close(struct engine *engine);
 void engine_pack_flush(struct engine *engine);
-/* Places what waited for slots, and hands the ring what it should have now. */
+/* Places what waited for a slot or its seal, and hands the ring what it should have now. */
 void engine_pack_pump(struct engine *engine);
 /* Now, while a payload is being sealed, a piece each turn. */
 uint64_t engine_pack_deadline_ms(const struct engine *engine);
@@ -163,10 +171,13 @@ void engine_send_fini(struct engine *engine);
 void engine_send(struct engine *engine, const struct totem_action *action);
 void engine_send_done(struct engine *engine, uint64_t cookie);
 
-/* serve.c: false while the payload has no place here that peers can READ; it gets one in time */
-bool engine_can_serve(struct engine *engine, struct frame *frame);
+/* serve.c: false while nobody can READ the frame's payload from here. It is sent as asked when that has been made
+ * possible; when there is no place for it, it has to be asked for again. */
+bool engine_can_serve(struct engine *engine, const struct totem_action *action);
 /* A piece of the work that takes. True when there is more. */
 bool engine_serve(struct engine *engine);
+/* The ring's state has changed: what was asked for before is not sent any more. */
+void engine_serve_forget_askers(struct engine *engine);
 void engine_serve_fini(struct engine *engine);
 
 /* receive.c */

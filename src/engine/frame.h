@@ -22,7 +22,7 @@ struct piece {
 /* An announced payload as peers may READ it, when everything is sealed. What was announced stays as it is while
  * anybody has the key to open it: sealed anew, it gets another place. */
 struct sealed_payload {
-	bool there, former_there;
+	bool there, former_there, announced;
 	struct extent extent, former; /* of the generation before */
 	struct frame_seal seal;
 	uint64_t sealed_bytes; /* so far */

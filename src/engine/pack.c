@@ -2,7 +2,7 @@
 /* Messages into frames. Small payloads are copied next to their headers, larger ones stay in send
  * memory and are gathered by the adapter, and those above the eager size become an announcement of
  * their own. One frame stays open until it is full, its guarantee changes, or the ring wants it.
- * What finds no slot waits in `queued`, in order. */
+ * What finds no slot, or is being sealed, waits in `queued`, in order. */
 #include "engine/engine_int.h"
 
 #include <stdlib.h>
@@ -77,7 +77,9 @@ static bool place_announced(struct engine *engine, const struct pg_action *messa
 		return false;
 	}
 	*begun = NULL;
-	frame->digest = engine->config.digest ? engine_digest(frame->payload) : 0;
+	if (engine->config.digest && !engine->trust) {
+		frame->digest = engine_digest(frame->payload);
+	}
 	engine_pack_close(engine);
 	list_append(&engine->ready, &frame->link);
 	engine->ready_count++;

@@ -175,6 +175,7 @@ static void begin_again(struct engine *engine, struct pull *pull)
 	pull_go_direct(pull);
 	pull->mixed = false;
 	pull->asked = 0;
+	pull->opened = 0;
 }
 
 static void finish(struct engine *engine, struct pull *pull)
@@ -224,9 +225,8 @@ static void settle(struct engine *engine, struct pull *pull)
 
 static uint32_t read_size(const struct engine *engine, const struct pull *pull)
 {
-	uint32_t wanted = engine->config.read_size_bytes;
+	uint32_t wanted = engine_read_size(engine);
 
-	wanted = wanted == 0 || wanted > READ_SIZE_MAX ? READ_SIZE_MAX : wanted;
 	return pull->plan.position > 0 && pull->announce.chunk < wanted ? pull->announce.chunk
 									: wanted;
 }

@@ -107,6 +107,7 @@ static void perform(struct engine *engine, const struct totem_action *action)
 		fence(engine, action->to);
 		return;
 	case TOTEM_ACT_STATE:
+		engine_serve_forget_askers(engine);
 		if (action->state == TOTEM_OPERATIONAL) {
 			engine_chain_join(engine);
 		} else {

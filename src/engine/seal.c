@@ -238,11 +238,10 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 /* As long as one READ, unless that makes too many. */
 static uint32_t piece_bytes(const struct engine *engine, uint64_t size)
 {
-	uint64_t unit =
-		engine->config.read_size_bytes ? engine->config.read_size_bytes : READ_SIZE_MAX;
-	uint64_t all = unit * FRAME_SEAL_PIECES_MAX;
+	uint64_t unit = engine_read_size(engine);
+	uint64_t most = unit * FRAME_SEAL_PIECES_MAX;
 
-	return (uint32_t)(unit * ((size + all - 1) / all));
+	return (uint32_t)(unit * ((size + most - 1) / most));
 }
 
 static bool begin(struct engine *engine, struct frame *frame, bool spare)
@@ -253,6 +252,9 @@ static bool begin(struct engine *engine, struct frame *frame, bool spare)
 	uint64_t size = frame->payload->size;
 	struct extent extent;
 
+	if (!sealed->announced) {
+		give_back(engine, &sealed->there, &sealed->extent);
+	}
 	if ((!spare && !leaves_room(sealing, size)) ||
 	    extents_take(sealing->payloads, size, engine->now_ms, &extent)) {
 		return false;
@@ -261,6 +263,7 @@ static bool begin(struct engine *engine, struct frame *frame, bool spare)
 	sealed->former_there = sealed->there;
 	sealed->former = sealed->extent;
 	sealed->there = true;
+	sealed->announced = false;
 	sealed->extent = extent;
 	sealed->sealed_bytes = 0;
 	sealed->seal = (struct frame_seal){.generation = key->generation,
@@ -306,6 +309,11 @@ bool engine_seal_goes_on(const struct engine *engine, const struct frame *frame)
 	       frame->sealed.sealed_bytes < frame->payload->size;
 }
 
+bool engine_seal_is_whole(const struct engine *engine, const struct frame *frame)
+{
+	return is_begun(engine, frame) && frame->sealed.sealed_bytes == frame->payload->size;
+}
+
 bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
 {
 	if (!is_begun(engine, frame) && !begin(engine, frame, spare)) {
@@ -315,7 +323,7 @@ bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare)
 		engine_seal_payload_free(engine, frame);
 		return false;
 	}
-	return !engine_seal_goes_on(engine, frame);
+	return engine_seal_is_whole(engine, frame);
 }
 
 void engine_seal_payload_free(struct engine *engine, struct frame *frame)

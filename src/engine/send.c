@@ -154,9 +154,10 @@ static struct spread spread_of(struct engine *engine, const struct totem_action 
 static struct frame_announce announcement(struct engine *engine, struct frame *frame,
 					  struct spread spread)
 {
-	const struct sealed_payload *sealed = &frame->sealed;
+	struct sealed_payload *sealed = &frame->sealed;
 
 	if (engine->trust) {
+		sealed->announced = true;
 		return (struct frame_announce){
 			.key = engine_region_key(engine, SEALED_REGIONS + sealed->extent.segment),
 			.offset = sealed->extent.offset,
@@ -265,7 +266,7 @@ void engine_send(struct engine *engine, const struct totem_action *action)
 	struct spread spread;
 	int count;
 
-	if (cell == NO_SENDING || !engine_can_serve(engine, frame)) {
+	if (cell == NO_SENDING || !engine_can_serve(engine, action)) {
 		engine->stats.frames_unsent++;
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A payload that we use in a peer's memory nobody can READ from us: whoever asks us for it gets it
- * from a copy of ours. That is made a piece at a time, so that the ring is never held up for it; the
- * one who asked asks again meanwhile. */
+/* What nobody can READ from us yet when it is to be announced: a payload that we use in a peer's memory needs a
+ * copy of ours, and one that is sealed with a key of before, or was sealed by another node, is sealed anew. That is
+ * done a piece at a time, so that the ring is never held up for it; then it goes to those who were to have it. */
 #include "engine/engine_int.h"
 
 #include <stdlib.h>
@@ -13,14 +13,11 @@
 struct serving {
 	struct list link;
 	struct frame *frame;
-	struct body *copy;
+	struct body *copy; /* NULL: it is being sealed */
 	uint64_t copied;
+	struct totem_action owed; /* mask 0: to nobody */
+	struct nodeset members;	  /* of it */
 };
-
-static uint64_t piece_size(const struct engine *engine)
-{
-	return engine->config.read_size_bytes ? engine->config.read_size_bytes : READ_SIZE_MAX;
-}
 
 static struct serving *find(struct engine *engine, const struct frame *frame)
 {
@@ -36,12 +33,15 @@ static struct serving *find(struct engine *engine, const struct frame *frame)
 
 static struct serving *begin(struct engine *engine, struct frame *frame)
 {
-	struct body *copy = engine_extent_new(engine, frame->payload->size);
+	struct body *copy = NULL;
 	struct serving *serving;
 
-	if (!copy) {
-		extents_forget(engine->extents);
-		return NULL;
+	if (!engine->trust) {
+		copy = engine_extent_new(engine, frame->payload->size);
+		if (!copy) {
+			extents_forget(engine->extents);
+			return NULL;
+		}
 	}
 	serving = calloc(1, sizeof(*serving));
 	check(serving);
@@ -57,27 +57,28 @@ static void end(struct serving *serving)
 	struct frame *frame = serving->frame;
 
 	list_remove(&serving->link);
-	body_drop(serving->copy, HOLD_BUILD);
+	if (serving->copy) {
+		body_drop(serving->copy, HOLD_BUILD);
+	}
 	free(serving);
 	body_drop(&frame->body, HOLD_BUILD);
 }
 
 /* The frame has its copy now, and the peer gets its memory back when our clients have read it. */
-static void finish(struct serving *serving)
+static void use_copy(struct serving *serving)
 {
 	struct frame *frame = serving->frame;
 
 	body_hold(serving->copy, HOLD_STORE);
 	body_drop(frame->payload, HOLD_STORE);
 	frame->payload = serving->copy;
-	end(serving);
 }
 
 /* True when that was the last piece. */
 static bool copy_piece(const struct engine *engine, struct serving *serving)
 {
 	uint64_t left = serving->copy->size - serving->copied;
-	uint64_t size = left < piece_size(engine) ? left : piece_size(engine);
+	uint64_t size = left < engine_read_size(engine) ? left : engine_read_size(engine);
 
 	memcpy(serving->copy->bytes + serving->copied,
 	       serving->frame->payload->bytes + serving->copied, size);
@@ -85,30 +86,96 @@ static bool copy_piece(const struct engine *engine, struct serving *serving)
 	return serving->copied == serving->copy->size;
 }
 
-bool engine_can_serve(struct engine *engine, struct frame *frame)
-{
-	struct serving *serving;
+enum served {
+	SERVED,
+	SERVED_PART,
+	SERVED_NOTHING /* there is no place now */
+};
 
-	if (engine->trust && frame->payload) {
-		return engine_seal_payload(engine, frame, true);
+static enum served serve_piece(struct engine *engine, struct serving *serving)
+{
+	if (serving->copy) {
+		if (!copy_piece(engine, serving)) {
+			return SERVED_PART;
+		}
+		use_copy(serving);
+		return SERVED;
 	}
-	if (!frame->payload || frame->payload->home != BODY_PEER) {
+	if (engine_seal_payload(engine, serving->frame, true)) {
+		return SERVED;
+	}
+	return engine_seal_goes_on(engine, serving->frame) ? SERVED_PART : SERVED_NOTHING;
+}
+
+static void owe(struct serving *serving, const struct totem_action *action)
+{
+	const struct frame_info *owed = &serving->owed.info;
+	uint64_t mask = action->mask;
+
+	if (owed->seq == action->info.seq && ringid_equal(owed->ring, action->info.ring) &&
+	    nodeset_equal(&serving->members, action->members)) {
+		mask |= serving->owed.mask;
+	}
+	serving->members = *action->members;
+	serving->owed = *action;
+	serving->owed.members = &serving->members;
+	serving->owed.mask = mask;
+}
+
+static bool is_readable(const struct engine *engine, const struct frame *frame)
+{
+	if (!frame->payload) {
 		return true;
 	}
-	if (find(engine, frame)) {
+	return engine->trust ? engine_seal_is_whole(engine, frame)
+			     : frame->payload->home != BODY_PEER;
+}
+
+bool engine_can_serve(struct engine *engine, const struct totem_action *action)
+{
+	struct frame *frame = action->frame;
+	bool idle = list_empty(&engine->servings);
+	struct serving *serving;
+	enum served served;
+
+	if (is_readable(engine, frame)) {
+		return true;
+	}
+	serving = find(engine, frame);
+	if (!serving) {
+		serving = begin(engine, frame);
+	}
+	if (!serving) {
 		return false;
 	}
-	serving = begin(engine, frame);
-	if (!serving || !copy_piece(engine, serving)) {
-		return false;
+	served = idle ? serve_piece(engine, serving) : SERVED_PART;
+	if (served == SERVED_PART) {
+		owe(serving, action);
+	} else {
+		end(serving);
 	}
-	finish(serving);
-	return true;
+	return served == SERVED;
+}
+
+/* Its last piece: those who wait for it get it. */
+static void finish(struct engine *engine, struct serving *serving)
+{
+	struct totem_action owed = serving->owed;
+	struct nodeset members = serving->members;
+
+	owed.members = &members;
+	body_hold(&serving->frame->body, HOLD_BUILD);
+	end(serving);
+	if (owed.mask != 0) {
+		engine_send(engine, &owed);
+	}
+	body_drop(&((struct frame *)owed.frame)->body, HOLD_BUILD);
 }
 
 bool engine_serve(struct engine *engine)
 {
 	struct serving *serving;
+	enum served served;
 
 	if (list_empty(&engine->servings)) {
 		return false;
@@ -116,10 +183,22 @@ bool engine_serve(struct engine *engine)
 	serving = list_entry(engine->servings.next, struct serving, link);
 	if (serving->frame->body.holds[HOLD_STORE] == 0) {
 		end(serving); /* all have it */
-	} else if (copy_piece(engine, serving)) {
-		finish(serving);
+		return !list_empty(&engine->servings);
+	}
+	served = serve_piece(engine, serving);
+	if (served == SERVED) {
+		finish(engine, serving);
+	} else if (served == SERVED_NOTHING) {
+		end(serving); /* whoever lacks it asks again */
 	}
 	return !list_empty(&engine->servings);
+}
+
+void engine_serve_forget_askers(struct engine *engine)
+{
+	list_for_each(it, &engine->servings) {
+		list_entry(it, struct serving, link)->owed.mask = 0;
+	}
 }
 
 void engine_serve_fini(struct engine *engine)

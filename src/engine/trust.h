@@ -119,6 +119,8 @@ void engine_seal_frame_free(struct engine *engine, const struct transport_seg *s
 bool engine_seal_payload(struct engine *engine, struct frame *frame, bool spare);
 /* It has a place and pieces left. */
 bool engine_seal_goes_on(const struct engine *engine, const struct frame *frame);
+/* All of it is sealed with the present key. */
+bool engine_seal_is_whole(const struct engine *engine, const struct frame *frame);
 void engine_seal_payload_free(struct engine *engine, struct frame *frame);
 /* Nobody waits for such a place any more. */
 void engine_seal_forget(struct engine *engine);

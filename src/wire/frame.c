@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "base/limits.h"
 
 #define FLAG_REPEATED 1u
 
@@ -141,7 +140,8 @@ static const char *decode_seal(struct cursor *c, size_t size, struct frame_annou
 	out->seal.generation = cursor_u32(c);
 	out->seal.piece_bytes = cursor_u32(c);
 	count = frame_seal_pieces(&out->seal, out->size);
-	if (count > FRAME_SEAL_PIECES_MAX || size != FRAME_SEAL_SIZE + count * FRAME_TAG_SIZE) {
+	if (out->seal.piece_bytes > FRAME_SEAL_PIECE_MAX || count > FRAME_SEAL_PIECES_MAX ||
+	    size != FRAME_SEAL_SIZE + count * FRAME_TAG_SIZE) {
 		return "malformed seal";
 	}
 	tags = cursor_bytes(c, count * FRAME_TAG_SIZE);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/limits.h"
 #include "base/ringid.h"
 
 #define FRAME_MAGIC		0x544e5243u /* "CRNT" */
@@ -27,6 +28,7 @@
 #define FRAME_SEAL_SIZE		16 /* and a tag for each piece */
 #define FRAME_TAG_SIZE		16
 #define FRAME_SEAL_PIECES_MAX	16
+#define FRAME_SEAL_PIECE_MAX	(MESSAGE_SIZE_MAX / FRAME_SEAL_PIECES_MAX)
 #define FRAME_ANNOUNCE_SIZE_MAX \
 	(FRAME_ANNOUNCE_SIZE + FRAME_SEAL_SIZE + FRAME_SEAL_PIECES_MAX * FRAME_TAG_SIZE)
 #define FRAME_META_MAX	 1024

@@ -593,6 +593,7 @@ void sim_node_crash(struct sim *sim, uint32_t id)
 	}
 	sim_net_crash(sim, id);
 	node->up = false;
+	node->paused = false;
 	node->life++;
 	let_all_go(node);
 	engine_free(&node->engine);

@@ -161,6 +161,7 @@ static int fake_send_frame(struct transport *t, uint32_t node, const struct tran
 	(void)segs;
 	(void)count;
 	(void)cookie;
+	fake.frames++;
 	return -ENOTCONN;
 }
 

@@ -321,21 +321,36 @@ static uint64_t sealed_bytes(void)
 	return stats.sealed_bytes;
 }
 
-/* A turn seals one piece, and asks for the next turn at once; what comes behind the message waits. */
-static void messages__large_ones_are_sealed_a_piece_at_a_time(void **state)
+static const struct crypto_suite suite = {CRYPTO_AES256, CRYPTO_SHA256};
+
+static struct cluster_key key_of(const char *text)
 {
-	const struct crypto_suite suite = {CRYPTO_AES256, CRYPTO_SHA256};
-	struct engine_config protected = config;
 	struct cluster_key key;
 
-	tear_down(state);
-	assert_int_equal(cluster_key_derive(suite, "c", "secret", 6, &key), 0);
+	assert_int_equal(cluster_key_derive(suite, "c", text, strlen(text), &key), 0);
+	return key;
+}
+
+/* A protected engine in a ring of its own. */
+static void rebuild_protected(void)
+{
+	struct engine_config protected = config;
+	struct cluster_key key = key_of("secret");
+
+	tear_down(NULL);
 	protected.read_size_bytes = PIECE;
 	protected.eager_size_bytes = EAGER - SEAL_SIZE;
 	protected.protection =
 		(struct engine_protection){.suite = suite, .key = &key, .cluster_name = "c"};
 	build_with(&protected);
 	join();
+}
+
+/* A turn seals one piece, and asks for the next turn at once; what comes behind the message waits. */
+static void messages__large_ones_are_sealed_a_piece_at_a_time(void **state)
+{
+	(void)state;
+	rebuild_protected();
 	assert_int_equal(mcast(0, 2 * PIECE + 1), CS_OK);
 	for (uint32_t i = 1; i <= 2; i++) {
 		assert_int_equal(mcast(MEMORY / 2, 100), CS_ERR_TRY_AGAIN);
@@ -355,6 +370,50 @@ static void messages__large_ones_are_sealed_a_piece_at_a_time(void **state)
 	turns(FRAME_SEAL_PIECES_MAX);
 	assert_int_equal(world.got_count, 3);
 	assert_all_given_back();
+}
+
+/* It begins anew, in the place that it has: there may be no room for two. */
+static void messages__half_sealed_when_the_key_changes(void **state)
+{
+	struct cluster_key key = key_of("another");
+	struct engine_trust_status before, after;
+	const uint64_t size = 3 * (1u << 20) / 4;
+
+	(void)state;
+	rebuild_protected();
+	engine_trust_status(world.engine, &before);
+	assert_int_equal(mcast(0, size), CS_OK);
+	turns(1);
+	assert_in_range(sealed_bytes(), PIECE, size - 1);
+	engine_change_key(world.engine, &key);
+	engine_trust_status(world.engine, &after);
+	assert_int_not_equal(after.generation, before.generation);
+	turns(2 * FRAME_SEAL_PIECES_MAX);
+	assert_int_equal(world.got_count, 1);
+	assert_true(sealed_bytes() > size);
+	assert_all_given_back();
+}
+
+static void stop__seals_what_was_accepted(void **state)
+{
+	(void)state;
+	rebuild_protected();
+	assert_int_equal(mcast(0, 3 * PIECE), CS_OK);
+	engine_stop(world.engine, world.now);
+	for (int i = 0; i < 1000 && !engine_stopped(world.engine); i++) {
+		turns(1);
+	}
+	assert_true(engine_stopped(world.engine));
+	assert_int_equal(sealed_bytes(), 3 * PIECE);
+	assert_int_equal(world.sent, 1);
+}
+
+static void free__in_the_middle_of_sealing(void **state)
+{
+	(void)state;
+	rebuild_protected();
+	assert_int_equal(mcast(0, 3 * PIECE), CS_OK);
+	assert_int_equal(mcast(0, 3 * PIECE), CS_ERR_TRY_AGAIN);
 }
 
 static void mcast__refuses_what_it_cannot_take(void **state)
@@ -537,6 +596,9 @@ int main(void)
 		TEST(frame__has_the_pieces_that_the_transport_takes),
 		TEST(messages__few_pieces_in_a_frame),
 		TEST(messages__large_ones_are_sealed_a_piece_at_a_time),
+		TEST(messages__half_sealed_when_the_key_changes),
+		TEST(stop__seals_what_was_accepted),
+		TEST(free__in_the_middle_of_sealing),
 		TEST(mcast__refuses_what_it_cannot_take),
 		TEST(mcast__says_try_again_before_memory_runs_out),
 		TEST(region__lives_until_its_last_message_is_let_go),

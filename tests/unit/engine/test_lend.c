@@ -301,6 +301,20 @@ static struct frame *borrowed(uint64_t size)
 	return frame;
 }
 
+/* The peer is to have it. */
+static bool can_serve(struct frame *frame)
+{
+	struct nodeset members = {0};
+	struct totem_action action = {.kind = TOTEM_ACT_SEND,
+				      .mask = 1,
+				      .members = &members,
+				      .frame = frame,
+				      .info = frame->header.info};
+
+	nodeset_add(&members, PEER);
+	return engine_can_serve(world.engine, &action);
+}
+
 static bool is_whole(const struct frame *frame, uint64_t size)
 {
 	for (uint64_t i = 0; i < size; i++) {
@@ -316,12 +330,12 @@ static void serve__a_small_one_at_once(void **state)
 	struct frame *frame = borrowed(MIB);
 
 	(void)state;
-	assert_true(engine_can_serve(world.engine, frame));
+	assert_true(can_serve(frame));
 	assert_true(is_whole(frame, MIB));
 	assert_int_equal(peer_bodies, 0);
 }
 
-/* Nothing that takes long happens in one turn; until all of it is here nobody is told of it. */
+/* Nothing that takes long happens in one turn; until all of it is here nobody is told of it, and then who asked is. */
 static void serve__a_large_one_piece_by_piece(void **state)
 {
 	struct frame *frame = borrowed(8 * MIB - 100);
@@ -330,14 +344,45 @@ static void serve__a_large_one_piece_by_piece(void **state)
 	(void)state;
 	do {
 		turns++;
-		assert_false(engine_can_serve(world.engine, frame));
-		assert_false(engine_can_serve(world.engine, frame));
+		assert_false(can_serve(frame));
+		assert_false(can_serve(frame));
 		assert_int_equal(frame->payload->home, BODY_PEER);
+		assert_int_equal(fake.frames, 0);
 	} while (engine_serve(world.engine));
 	assert_int_equal(turns, 7);
-	assert_true(engine_can_serve(world.engine, frame));
+	assert_int_equal(fake.frames, 1);
+	assert_true(can_serve(frame));
 	assert_true(is_whole(frame, 8 * MIB - 100));
 	assert_int_equal(peer_bodies, 0);
+}
+
+/* What is asked for meanwhile waits, and is told in its turn. */
+static void serve__one_after_the_other(void **state)
+{
+	struct frame *large = borrowed(3 * MIB), *small = borrowed(1);
+
+	(void)state;
+	assert_false(can_serve(large));
+	assert_false(can_serve(small));
+	assert_true(engine_serve(world.engine));
+	assert_true(engine_serve(world.engine));
+	assert_int_equal(fake.frames, 1);
+	assert_int_equal(small->payload->home, BODY_PEER);
+	assert_false(engine_serve(world.engine));
+	assert_int_equal(fake.frames, 2);
+	assert_true(is_whole(large, 3 * MIB) && is_whole(small, 1));
+}
+
+static void serve__not_into_another_ring(void **state)
+{
+	struct frame *frame = borrowed(2 * MIB);
+
+	(void)state;
+	assert_false(can_serve(frame));
+	engine_serve_forget_askers(world.engine);
+	assert_false(engine_serve(world.engine));
+	assert_int_equal(fake.frames, 0);
+	assert_true(can_serve(frame));
 }
 
 static void serve__stops_when_nobody_needs_it_any_more(void **state)
@@ -345,21 +390,21 @@ static void serve__stops_when_nobody_needs_it_any_more(void **state)
 	struct frame *frame = borrowed(8 * MIB);
 
 	(void)state;
-	assert_false(engine_can_serve(world.engine, frame));
+	assert_false(can_serve(frame));
 	assert_true(engine_serve(world.engine));
 	release_all();
 	assert_int_equal(peer_bodies, 1);
 	assert_false(engine_serve(world.engine));
 	assert_int_equal(peer_bodies, 0);
-	assert_true(engine_can_serve(world.engine, borrowed(MIB)));
+	assert_true(can_serve(borrowed(MIB)));
 }
 
 /* Many at once, and an engine that ends in the middle. */
 static void serve__ends_with_the_engine(void **state)
 {
 	(void)state;
-	assert_false(engine_can_serve(world.engine, borrowed(3 * MIB)));
-	assert_false(engine_can_serve(world.engine, borrowed(3 * MIB)));
+	assert_false(can_serve(borrowed(3 * MIB)));
+	assert_false(can_serve(borrowed(3 * MIB)));
 	assert_true(engine_serve(world.engine));
 	assert_true(engine_serve(world.engine));
 	assert_int_equal(peer_bodies, 1);
@@ -377,6 +422,8 @@ int main(void)
 		world_test(lend__lost_links_together_get_no_more_than_half),
 		world_test(serve__a_small_one_at_once),
 		world_test(serve__a_large_one_piece_by_piece),
+		world_test(serve__one_after_the_other),
+		world_test(serve__not_into_another_ring),
 		world_test(serve__stops_when_nobody_needs_it_any_more),
 		world_test(serve__ends_with_the_engine),
 	};
