@@ -31,6 +31,13 @@ plant() {
 		END { exit !done }' "$1" >"$4"
 }
 
+# stale: lines of the list whose text does not stand in its file any more, of all days.
+stale() {
+	grep -v '^#' "$list" | grep . | while IFS=@ read -r file from _; do
+		grep -qF -- "$from" "$top/$file" || echo "planted.list is stale: $file has no '$from'"
+	done
+}
+
 # judge NUMBER: the bug in that line. The planted file stands beside the right one, where it finds its headers.
 judge() {
 	IFS=@ read -r file from to what <<-END
@@ -91,6 +98,10 @@ list=$(realpath "${PLANTED_LIST:-$top/tests/sim/planted.list}") || exit 99
 PLANTED_WORK=$(mktemp -d)
 export PLANTED_WORK
 trap 'rm -rf "$PLANTED_WORK"' EXIT
+if [ -n "$(stale)" ]; then
+	stale
+	exit 1
+fi
 grep -v '^#' "$list" | grep . |
 	awk -v every="${PLANTED_EVERY:-1}" -v day="$(($(date +%s) / 86400))" '(NR + day) % every == 0' >"$PLANTED_WORK/list"
 mkdir "$PLANTED_WORK/tree" "$PLANTED_WORK/objects"

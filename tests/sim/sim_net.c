@@ -52,6 +52,7 @@ struct link {
 	uint32_t untold;	       /* ends that have not heard yet that it is down */
 	uint32_t cuts[2];	       /* faults that lie on [lower to higher, higher to lower] */
 	uint64_t flood_until_us;       /* what has waited comes all at once */
+	bool drained;		       /* and has taken the last slot */
 	uint64_t cut_epoch;	       /* grows when a whole path is cut or a cut one whole again */
 	uint64_t epoch;		       /* grows with every break */
 	uint64_t bulk_epoch;	       /* grows with every break of the bulk channel */
@@ -176,7 +177,7 @@ static void gather(struct transport *from, const struct item *item, uint8_t *out
 /* What was held up by a silent path comes all at once, and whoever is stopped takes nothing of it. */
 #define FLOOD_US SECOND
 
-static bool link_is_flooded(struct sim *sim, uint32_t from, uint32_t to)
+static bool is_flooded(struct sim *sim, uint32_t from, uint32_t to)
 {
 	struct link *link = link_of(sim, from, to);
 
@@ -189,15 +190,27 @@ static bool link_is_flooded(struct sim *sim, uint32_t from, uint32_t to)
 	return true;
 }
 
-/* The slots that it takes are then lacking for what comes from others. */
-static bool is_flooded(struct sim *sim, uint32_t to)
+/* Another's flood has taken all slots of this node. */
+static bool is_drained(struct sim *sim, uint32_t to)
 {
-	bool flooded = false;
-
 	for (uint32_t from = 1; from <= sim->node_count; from++) {
-		flooded = (from != to && link_is_flooded(sim, from, to)) || flooded;
+		struct link *link = link_of(sim, from, to);
+
+		if (from != to && link->drained && is_flooded(sim, from, to)) {
+			return true;
+		}
 	}
-	return flooded;
+	return false;
+}
+
+/* Whether the ring may be blamed for a frame that finds no slot. */
+static bool no_slot(struct sim *sim, uint32_t from, uint32_t to)
+{
+	if (is_flooded(sim, from, to)) {
+		link_of(sim, from, to)->drained = true;
+		return false;
+	}
+	return !is_drained(sim, to);
 }
 
 static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct item *item)
@@ -207,7 +220,7 @@ static bool deliver_frame(struct sim *sim, uint32_t from, uint32_t to, struct it
 		.kind = TRANSPORT_FRAME, .node = from, .size_bytes = item->size};
 
 	if (t->slots_count == 0) {
-		sim->net->not_ready += !is_flooded(sim, to);
+		sim->net->not_ready += no_slot(sim, from, to);
 		return false;
 	}
 	event.slot = t->slots[t->slots_head];
@@ -635,6 +648,7 @@ void sim_net_cut(struct sim *sim, uint32_t from, uint32_t to)
 static void flow_again(struct sim *sim, uint32_t from, uint32_t to)
 {
 	link_of(sim, from, to)->flood_until_us = sim_now_us(sim) + FLOOD_US;
+	link_of(sim, from, to)->drained = false;
 	for (int class = CONTROL; class <= BULK; class ++) {
 		schedule_pump(sim, from, to, (enum class) class, sim_between(sim, 1, 100) * MS);
 	}
