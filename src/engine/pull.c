@@ -247,12 +247,9 @@ static bool may_look(const struct engine *engine)
 	return engine->trust && engine->ops->maps(engine->transport);
 }
 
-static uint64_t piece_at(const struct pull *pull, uint64_t offset)
+static uint32_t piece_at(const struct pull *pull, uint64_t offset)
 {
-	uint64_t left = pull->announce.size - offset;
-	uint32_t most = pull->announce.seal.piece_bytes;
-
-	return left < most ? left : most;
+	return frame_seal_piece_at(&pull->announce.seal, pull->announce.size, offset);
 }
 
 static int look_post(struct engine *engine, struct pull *pull, struct read *read)
@@ -261,7 +258,7 @@ static int look_post(struct engine *engine, struct pull *pull, struct read *read
 
 	*read = (struct read){.pull = pull,
 			      .node = source->node,
-			      .size = (uint32_t)piece_at(pull, pull->asked),
+			      .size = piece_at(pull, pull->asked),
 			      .offset = pull->asked};
 	return engine->ops->look(engine->transport, source->node, source->key,
 				 source->offset + pull->asked, read->size,

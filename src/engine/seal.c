@@ -230,11 +230,6 @@ static void give_back(struct engine *engine, bool *there, const struct extent *e
 	*there = false;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* As long as one READ, unless that makes too many. */
 static uint32_t piece_bytes(const struct engine *engine, uint64_t size)
 {
@@ -285,7 +280,7 @@ static int seal_piece(struct engine *engine, struct frame *frame)
 	uint64_t index = at / seal->piece_bytes;
 	uint64_t whole = frame->payload->size;
 	struct aead_piece piece = {frame->payload->bytes + at,
-				   smaller(whole - at, seal->piece_bytes)};
+				   frame_seal_piece_at(seal, whole, at)};
 	struct frame_key *key = count_blocks(engine, piece.size);
 	uint8_t with[WITH_SIZE];
 
@@ -398,7 +393,7 @@ bool engine_open_piece(struct engine *engine, uint32_t node, const struct frame_
 {
 	struct frame_key *key = key_of(engine, node, seal->generation);
 	uint64_t index = offset / seal->piece_bytes;
-	struct aead_piece piece = {sealed, smaller(body->size - offset, seal->piece_bytes)};
+	struct aead_piece piece = {sealed, frame_seal_piece_at(seal, body->size, offset)};
 	uint8_t with[WITH_SIZE];
 
 	return key && aead_open(key->aead, (struct aead_nonce){seal->number, domain_of(index)},

@@ -89,7 +89,7 @@ static bool copy_piece(const struct engine *engine, struct serving *serving)
 enum served {
 	SERVED,
 	SERVED_PART,
-	SERVED_NOTHING /* there is no place now */
+	SERVED_NOTHING /* there is no place now: whoever lacks it asks again */
 };
 
 static enum served serve_piece(struct engine *engine, struct serving *serving)
@@ -157,40 +157,28 @@ bool engine_can_serve(struct engine *engine, const struct totem_action *action)
 	return served == SERVED;
 }
 
-/* Its last piece: those who wait for it get it. */
-static void finish(struct engine *engine, struct serving *serving)
+/* The oldest goes on; when that was its last piece, those who wait for it get it. */
+static void go_on(struct engine *engine, struct serving *serving)
 {
-	struct totem_action owed = serving->owed;
-	struct nodeset members = serving->members;
+	enum served served = SERVED_NOTHING;
 
-	owed.members = &members;
-	body_hold(&serving->frame->body, HOLD_BUILD);
-	end(serving);
-	if (owed.mask != 0) {
-		engine_send(engine, &owed);
+	if (serving->frame->body.holds[HOLD_STORE] > 0) { /* else all have it */
+		served = serve_piece(engine, serving);
 	}
-	body_drop(&((struct frame *)owed.frame)->body, HOLD_BUILD);
+	if (served == SERVED && serving->owed.mask != 0) {
+		engine_send(engine, &serving->owed);
+	}
+	if (served != SERVED_PART) {
+		end(serving);
+	}
 }
 
 bool engine_serve(struct engine *engine)
 {
-	struct serving *serving;
-	enum served served;
-
 	if (list_empty(&engine->servings)) {
 		return false;
 	}
-	serving = list_entry(engine->servings.next, struct serving, link);
-	if (serving->frame->body.holds[HOLD_STORE] == 0) {
-		end(serving); /* all have it */
-		return !list_empty(&engine->servings);
-	}
-	served = serve_piece(engine, serving);
-	if (served == SERVED) {
-		finish(engine, serving);
-	} else if (served == SERVED_NOTHING) {
-		end(serving); /* whoever lacks it asks again */
-	}
+	go_on(engine, list_entry(engine->servings.next, struct serving, link));
 	return !list_empty(&engine->servings);
 }
 

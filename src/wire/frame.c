@@ -109,6 +109,11 @@ uint64_t frame_seal_pieces(const struct frame_seal *seal, uint64_t size)
 				      : (size + seal->piece_bytes - 1) / seal->piece_bytes;
 }
 
+uint32_t frame_seal_piece_at(const struct frame_seal *seal, uint64_t size, uint64_t offset)
+{
+	return size - offset < seal->piece_bytes ? (uint32_t)(size - offset) : seal->piece_bytes;
+}
+
 size_t frame_announce_encode(const struct frame_announce *announce,
 			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX])
 {

@@ -112,6 +112,8 @@ static inline size_t frame_entry_size(size_t meta_size, size_t payload_size)
 
 /* How many pieces a payload of `size` bytes is sealed in; above FRAME_SEAL_PIECES_MAX: that cannot be. */
 uint64_t frame_seal_pieces(const struct frame_seal *seal, uint64_t size);
+/* Bytes of the piece that begins at `offset` of such a payload. */
+uint32_t frame_seal_piece_at(const struct frame_seal *seal, uint64_t size, uint64_t offset);
 /* Returns the size. */
 size_t frame_announce_encode(const struct frame_announce *announce,
 			     uint8_t out[FRAME_ANNOUNCE_SIZE_MAX]);

@@ -98,10 +98,7 @@ list=$(realpath "${PLANTED_LIST:-$top/tests/sim/planted.list}") || exit 99
 PLANTED_WORK=$(mktemp -d)
 export PLANTED_WORK
 trap 'rm -rf "$PLANTED_WORK"' EXIT
-if [ -n "$(stale)" ]; then
-	stale
-	exit 1
-fi
+! stale | grep . || exit 1
 grep -v '^#' "$list" | grep . |
 	awk -v every="${PLANTED_EVERY:-1}" -v day="$(($(date +%s) / 86400))" '(NR + day) % every == 0' >"$PLANTED_WORK/list"
 mkdir "$PLANTED_WORK/tree" "$PLANTED_WORK/objects"
