@@ -17,16 +17,19 @@ static unsigned int limit_s = 60;
 static unsigned int patience_s = 60;
 static const char *current = "main";
 
+/* Whole lines, whichever thread says them. */
 void say(const char *what, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
+	flockfile(stdout);
 	printf("%s %s: ", current, what);
 	vprintf(format, arguments);
 	printf("\n");
-	va_end(arguments);
 	fflush(stdout);
+	funlockfile(stdout);
+	va_end(arguments);
 }
 
 void say_error(const char *what, cs_error_t error)
