@@ -32,6 +32,8 @@ void client_event_free(struct client *client, struct event *event)
 {
 	list_remove(&event->link);
 	client->referred_bytes -= event->referred_bytes;
+	/* What was copied out for it frees a slot too, but not by its reading. */
+	client->pace.freed += event->body && event->body->home == BODY_SLOT;
 	client_let_go(client, event);
 	client_unspill(client, event);
 	client_pin_free(client, event);

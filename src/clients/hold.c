@@ -120,9 +120,6 @@ void client_let_go(struct client *client, struct event *event)
 	client_pin_uncount(client, event);
 	event->body = NULL;
 	list_remove(&event->held);
-	if (body->home == BODY_SLOT) {
-		client->pace.freed++;
-	}
 	if (body->holds[HOLD_CLIENT] == 1) {
 		count(client->clients, body, false);
 	}

@@ -62,6 +62,27 @@ static void slots__a_sleeper_keeps_few(void **state)
 	server_stop_empty(&server);
 }
 
+/* What was copied out for the sleeper is nothing that it has read: the ring waits for it once. */
+static void slots__a_sleeper_is_waited_for_once(void **state)
+{
+	struct server_options options = {.slots = SLOTS};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	send_2000(server);
+	wait_for_room(server);
+	for (int i = 0; i < 80; i++) {
+		server_command(server, SERVER_REMOTE, 10, 100);
+		assert_true(server_state(server).slots_taken <= SLOTS / 2);
+		poll(NULL, 0, 5);
+	}
+	program_wait_messages(&program, 2800);
+	program_close(&program);
+	server_stop_empty(&server);
+}
+
 /* The same for one that reads: it is waited for, and nothing is copied. */
 static void slots__a_reader_is_waited_for(void **state)
 {
@@ -373,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots__a_sleeper_keeps_few),
+		cmocka_unit_test(slots__a_sleeper_is_waited_for_once),
 		cmocka_unit_test(slots__a_reader_is_waited_for),
 		cmocka_unit_test(slots__order_is_kept),
 		cmocka_unit_test(extents__the_ring_goes_on),
