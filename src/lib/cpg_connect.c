@@ -82,8 +82,9 @@ cs_error_t cpg_model_initialize(cpg_handle_t *handle, cpg_model_t model,
 	return initialize(handle, &data, context);
 }
 
-/* The reading side of the event socket is shut so that whoever sleeps on it wakes; the descriptor
- * lives until the last call is over. */
+/* Sending ends before the daemon is asked: what it finds in the ring then is all there will be, and once it
+ * has answered the same group can be joined anew. The reading side of the event socket is shut so that
+ * whoever sleeps on it wakes; the descriptor lives until the last call is over. */
 cs_error_t cpg_finalize(cpg_handle_t handle)
 {
 	struct ipc_request request = {.kind = IPC_FINALIZE};
@@ -98,6 +99,7 @@ cs_error_t cpg_finalize(cpg_handle_t handle)
 		return CS_ERR_BAD_HANDLE;
 	}
 	instance_set(&instance->finalizing);
+	sending_allow(instance, false);
 	shutdown(instance->event_fd, SHUT_RD);
 	iterations_close(instance);
 	error = call_daemon(instance, &request);

@@ -115,13 +115,18 @@ cs_error_t sending_lend(struct instance *instance, uint64_t size, bool handover,
 	return error;
 }
 
+static cs_error_t not_joined(struct instance *instance)
+{
+	return instance_flag(&instance->finalizing) ? CS_ERR_BAD_HANDLE : CS_ERR_NOT_EXIST;
+}
+
 static cs_error_t try_place(struct instance *instance)
 {
 	if (daemon_gone(instance)) {
 		return CS_ERR_LIBRARY;
 	}
 	if (!instance->sending.joined) {
-		return CS_ERR_NOT_EXIST;
+		return not_joined(instance);
 	}
 	return ring_full(instance) ? CS_ERR_TRY_AGAIN : CS_OK;
 }
@@ -219,7 +224,7 @@ static cs_error_t mcast_locked(struct instance *instance, struct ipc_send *messa
 	if (message->size > 0) {
 		send_memory_give(instance, message->token);
 	}
-	return CS_ERR_NOT_EXIST;
+	return not_joined(instance);
 }
 
 static uint32_t guarantee_of(cpg_guarantee_t guarantee)

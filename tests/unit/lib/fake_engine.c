@@ -443,6 +443,20 @@ void engine_client_close(struct engine *engine, uint32_t client, uint64_t now_ms
 	engine->clients[client].joined = false;
 }
 
+static bool wanted(const struct engine *engine, uint32_t pid, const struct cpg_name *group)
+{
+	for (uint32_t i = 0; i < CLIENTS; i++) {
+		const struct fake_client *client = &engine->clients[i];
+
+		if (client->open && client->wants && client->pid == pid &&
+		    same(&client->group, group)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A member that nobody wants any more is about to leave. */
 cs_error_t engine_join(struct engine *engine, uint32_t client, uint32_t pid,
 		       const struct cpg_name *group, uint64_t now_ms)
 {
@@ -456,7 +470,7 @@ cs_error_t engine_join(struct engine *engine, uint32_t client, uint32_t pid,
 	for (uint32_t i = 0; i < engine->member_count; i++) {
 		if (engine->members[i].node == 1 && engine->members[i].pid == pid &&
 		    same(&engine->members[i].group, group)) {
-			return CS_ERR_EXIST;
+			return wanted(engine, pid, group) ? CS_ERR_EXIST : CS_ERR_TRY_AGAIN;
 		}
 	}
 	own->wants = true;

@@ -268,6 +268,7 @@ static void *call_until_bad(void *arg)
 		}
 		if (error != CS_OK && error != CS_ERR_TRY_AGAIN && error != CS_ERR_BAD_HANDLE &&
 		    error != CS_ERR_LIBRARY) {
+			print_error("call %u: error %d\n", kind % 4, error);
 			__atomic_add_fetch(&failed_calls, 1, __ATOMIC_RELAXED);
 			return NULL;
 		}
@@ -282,11 +283,13 @@ static void finalize__in_the_middle(void **state)
 	for (int round = 0; round < 10; round++) {
 		uint32_t numbers[8];
 		pthread_t threads[8];
+		cs_error_t error;
 
 		assert_int_equal(cpg_initialize(&shared_handle, NULL), CS_OK);
-		while (cpg_join(shared_handle, &the_group) == CS_ERR_TRY_AGAIN) {
-			poll(NULL, 0, 1);
-		}
+		do {
+			error = cpg_join(shared_handle, &the_group);
+		} while (error == CS_ERR_TRY_AGAIN && poll(NULL, 0, 1) == 0);
+		assert_int_equal(error, CS_OK);
 		for (uint32_t i = 0; i < 8; i++) {
 			numbers[i] = i;
 			pthread_create(&threads[i], NULL, call_until_bad, &numbers[i]);
