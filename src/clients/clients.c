@@ -72,11 +72,16 @@ static void unwatch(struct client *client)
 	unwatch_one(client, &client->side_watched, client->side_fd);
 }
 
-/* A socket that is hung up would be ready for ever. */
+/* A socket that is hung up would be ready for ever. Nobody reads its events any more: they must not keep what it
+ * takes to send the rest. */
 void client_end(struct client *client)
 {
+	if (client->state == CLIENT_OPEN && !client->hung_up) {
+		client->sends_end = (uint64_t)client_sends_published(client);
+	}
 	client->hung_up = true;
 	unwatch(client);
+	client_events_close(client);
 	client_activate(client);
 }
 
@@ -124,7 +129,6 @@ static void cut(struct client *client)
 	client->clients->stats.disconnected++;
 	client_move_all(client);
 	close_sockets(client);
-	client_events_close(client);
 	client_end(client);
 }
 

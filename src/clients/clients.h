@@ -52,8 +52,10 @@ struct clients_config {
 	char *(*status)(void *ctx);
 };
 
-#define CLIENTS_QUEUE_MAX_BYTES	 (256ull * 1024 * 1024)
-#define CLIENTS_SEND_MAX_BYTES	 (256ull * 1024 * 1024)
+#define CLIENTS_QUEUE_MAX_BYTES (256ull * 1024 * 1024)
+#define CLIENTS_SEND_MAX_BYTES	(256ull * 1024 * 1024)
+/* The largest message, beside the region that every member has (IPC_COMMON_REGION_BYTES). */
+#define CLIENTS_SEND_MIN_BYTES	 (68ull * 1024 * 1024)
 #define CLIENTS_INLINE_MAX_BYTES 1024u
 /* The library says hello in the call that connects: whoever takes so long only takes a place. */
 #define CLIENTS_HELLO_MAX_MS 5000u

@@ -91,8 +91,7 @@ struct client {
 	bool hung_up;	  /* its process is gone or has closed: take what it sent, then close */
 	struct ucred cred;
 	struct user *user;
-	uint32_t number; /* the engine's */
-	uint32_t serial; /* tells cookies of earlier clients with the same number from ours */
+	uint32_t number, serial; /* the engine's; tells cookies of its earlier clients from ours */
 	int request_fd, event_fd, side_fd;
 	bool request_watched, side_watched;
 	struct ipc_memory shared;
@@ -102,6 +101,7 @@ struct client {
 
 	/* sends */
 	uint64_t taken, completed;
+	uint64_t sends_end; /* hung up: what is published later does not count */
 	uint32_t lent;	    /* messages whose memory the engine has */
 	bool stalled;	    /* the engine had no room */
 	bool unread;	    /* more in the ring than one turn takes */
@@ -203,7 +203,7 @@ void client_hello(struct client *client, const struct ipc_request *request);
 /* Ends the connections whose first packet is overdue. */
 void clients_end_mute(struct clients *clients);
 uint64_t clients_mute_deadline_ms(const struct clients *clients);
-/* Says that a mute client was disconnected, but not for each of many. */
+/* Says that a mute client was disconnected, not for each of many. */
 void client_log_mute(const struct client *client);
 
 /* request.c */

@@ -28,12 +28,27 @@ struct event *client_event_new(struct client *client, enum ipc_event_kind kind, 
 	return event;
 }
 
+/* Messages of one slot follow each other. */
+static bool frees_its_slot(const struct client *client, const struct event *event)
+{
+	return event->held.next == &client->held ||
+	       list_entry(event->held.next, struct event, held)->body != event->body;
+}
+
+/* What was copied out for it frees a slot too, but not by its reading: that does not come here. */
+static void count_read(struct client *client, const struct event *event)
+{
+	if (event->body && event->body->home == BODY_SLOT) {
+		client->pace.read++;
+		client->pace.freed += frees_its_slot(client, event);
+	}
+}
+
 void client_event_free(struct client *client, struct event *event)
 {
 	list_remove(&event->link);
 	client->referred_bytes -= event->referred_bytes;
-	/* What was copied out for it frees a slot too, but not by its reading. */
-	client->pace.freed += event->body && event->body->home == BODY_SLOT;
+	count_read(client, event);
 	client_let_go(client, event);
 	client_unspill(client, event);
 	client_pin_free(client, event);
@@ -53,9 +68,8 @@ void client_event_queue(struct client *client, struct event *event)
 	if (client->queued_bytes + client->spilled_bytes > clients->config.queue_max_bytes) {
 		client_doom_slow(client,
 				 "it does not read its events: clients.queue_max is exceeded");
-	} else if (user_is_over(clients, client->user)) {
-		client_doom_slow(client, "it does not read its events, and its user has more than "
-					 "clients.user_memory_max");
+	} else {
+		user_check(clients, client->user);
 	}
 	client_activate(client);
 }

@@ -5,7 +5,7 @@
 static void begin(struct pace *pace, uint64_t now_ms)
 {
 	pace->since_ms = now_ms;
-	pace->freed = 0;
+	pace->freed = pace->read = 0;
 }
 
 uint64_t pace_look(struct pace *pace, uint32_t enough, uint64_t now_ms)
@@ -14,7 +14,7 @@ uint64_t pace_look(struct pace *pace, uint32_t enough, uint64_t now_ms)
 	if (pace->looked_ms + PACE_GRACE_MS < now_ms) {
 		begin(pace, now_ms);
 	} else if (now_ms >= pace->since_ms + PACE_GRACE_MS) {
-		pace->lagging = pace->freed < enough;
+		pace->lagging = pace->freed < enough && pace->read < PACE_MESSAGES;
 		begin(pace, now_ms);
 	}
 	pace->looked_ms = now_ms;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whom the ring waits for. A client that keeps slots but goes on reading holds the senders back, as
  * it should: else its messages would pile up elsewhere. One that frees too few in the grace time
- * while the ring needs them is lagging: what it keeps is put aside, and what comes for it beyond a
- * small share is copied at once, until it is fast again or has read all. */
+ * while the ring needs them, and does not read many small messages either, is lagging: what it keeps is put
+ * aside, and what comes for it beyond a small share is copied at once, until it is fast again or has read
+ * all. */
 #ifndef CORONET_CLIENTS_PACE_H
 #define CORONET_CLIENTS_PACE_H
 
@@ -10,10 +11,12 @@
 #include <stdint.h>
 
 #define PACE_GRACE_MS 100u
+/* Messages in the grace time: a slot may hold hundreds. */
+#define PACE_MESSAGES 1000u
 
 struct pace {
 	bool lagging;
-	uint32_t freed; /* slots, since then: */
+	uint32_t freed, read; /* slots and messages in them, since then: */
 	uint64_t since_ms;
 	uint64_t looked_ms;
 };

@@ -16,8 +16,8 @@
 
 #define REGIONS_PER_CLIENT 64u
 #define SHOWN_MAX	   4096u /* descriptors */
-#define ANNOUNCED_MAX	   64u	 /* descriptors in one side socket */
-#define MEMORY_LINES	   10	 /* a minute */
+#define ANNOUNCED_MAX	   64u /* descriptors in one side socket, twice that when all events are read */
+#define MEMORY_LINES	   10 /* a minute */
 
 /* An opening of another node's memory that a client has got. */
 struct shown {
@@ -369,16 +369,18 @@ void client_regions_close(struct client *client)
 }
 
 /* The system lets an unprivileged daemon have so many descriptors in sockets altogether: who takes none out
- * of his must not use them up. An honest program has taken all when it has read its events. */
+ * of his must not use them up. An honest program that has read all its events may still find some there, but
+ * takes them with the next event. */
 static bool takes_descriptors(struct client *client)
 {
+	bool read_all = client->writer.consumed == client->writer.written;
 	int unread = 0;
 
-	if (client->announced >= ANNOUNCED_MAX && ioctl(client->side_fd, SIOCOUTQ, &unread) == 0 &&
+	if (client->announced > 0 && ioctl(client->side_fd, SIOCOUTQ, &unread) == 0 &&
 	    unread == 0) {
 		client->announced = 0;
 	}
-	return client->announced < ANNOUNCED_MAX;
+	return client->announced < (read_all ? 2 * ANNOUNCED_MAX : ANNOUNCED_MAX);
 }
 
 static int announce(struct client *client, uint64_t serial, uint64_t size, int fd)

@@ -81,12 +81,14 @@ static uint64_t move_event(struct client *client, struct event *event, uint64_t 
 	return err ? 0 : copied + 1;
 }
 
-static struct event *next_in_the_way(const struct client *client)
+/* `slots`: those in slots as well. */
+static struct event *next_in_the_way(const struct client *client, bool slots)
 {
 	list_for_each(it, &client->held) {
 		struct event *event = list_entry(it, struct event, held);
 
-		if (!event->moved && !client_pinned(client, event) &&
+		if ((slots || event->body->home != BODY_SLOT) && !event->moved &&
+		    !client_pinned(client, event) &&
 		    clients_pressed_by(client->clients, event->body)) {
 			return event;
 		}
@@ -132,15 +134,17 @@ static uint64_t patience(struct client *client, const struct event *event, uint6
 	return now_ms < due_ms ? due_ms : 0;
 }
 
-/* False when the budget is spent. */
+/* What waits in slots until the client lags does not hide what is due before. False when the budget is
+ * spent. */
 static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 {
 	struct clients *clients = client->clients;
 	uint64_t copied = 1;
+	bool slots = true;
 	uint64_t due_ms;
 
 	while (copied > 0 && *budget > 0 && !client->doom && !client->slow && !client->hung_up) {
-		struct event *event = next_in_the_way(client);
+		struct event *event = next_in_the_way(client, slots);
 
 		if (!event) {
 			break;
@@ -148,7 +152,11 @@ static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
 		due_ms = patience(client, event, now_ms);
 		if (due_ms > 0) {
 			look_again_at(clients, due_ms);
-			break;
+			if (event->body->home != BODY_SLOT) {
+				break;
+			}
+			slots = false;
+			continue;
 		}
 		copied = move_event(client, event, *budget);
 		*budget -= copied < *budget ? copied : *budget;

@@ -281,11 +281,15 @@ void client_events_pump(struct client *client)
 }
 
 /* With events waiting outside the ring, half of what is in it is a good moment; when memory is
- * short, a quarter. Each single one would mean a switch to us and back for each. */
+ * short, a quarter. Each single one would mean a switch to us and back for each. When it has read all, there
+ * is nothing to wait for. */
 static uint64_t wake_point(const struct client *client, bool urgent)
 {
 	uint64_t unread = client->writer.shown - client->writer.consumed;
 
+	if (unread == 0) {
+		return UINT64_MAX;
+	}
 	if (urgent && !list_empty(&client->in_ring)) {
 		return client->writer.consumed + (unread + 3) / 4;
 	}

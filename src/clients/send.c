@@ -15,7 +15,10 @@
 
 int64_t client_sends_published(struct client *client)
 {
-	uint64_t published = ipc_load_ordered(&ipc_indexes(client->shared.base)->sends_published);
+	uint64_t published =
+		client->hung_up
+			? client->sends_end
+			: ipc_load_ordered(&ipc_indexes(client->shared.base)->sends_published);
 
 	if (published < client->taken || published - client->taken > IPC_SENDS) {
 		client_doom(client, "its send ring has an impossible index");
@@ -147,8 +150,14 @@ static bool take_one(struct client *client, uint64_t *bytes)
 	return !client->doom;
 }
 
-/* Having said that we sleep, we look once more: whoever published or asked before that did not
- * ring. Who stays awake looks again anyway. */
+static void look_hungry(struct client *client)
+{
+	client_set_hungry(client,
+			  ipc_load_ordered(&ipc_indexes(client->shared.base)->sends_hungry) != 0);
+}
+
+/* Having said that we sleep, we look once more: whoever published, asked or ran out of memory before that did
+ * not ring. Who stays awake looks again anyway. */
 static void sleep_or_not(struct client *client)
 {
 	struct ipc_indexes *indexes = ipc_indexes(client->shared.base);
@@ -165,6 +174,7 @@ static void sleep_or_not(struct client *client)
 		client->unread = true;
 	}
 	client_set_wants(client, ipc_load_ordered(&indexes->sends_wanted) != 0);
+	look_hungry(client);
 }
 
 void client_set_hungry(struct client *client, bool hungry)
@@ -184,7 +194,7 @@ void client_sends_pump(struct client *client)
 	uint64_t end = before + SENDS_PER_TURN;
 	uint64_t bytes = 0;
 
-	client_set_hungry(client, ipc_load(&ipc_indexes(client->shared.base)->sends_hungry) != 0);
+	look_hungry(client);
 	if (published < 0 || (client->stalled && !engine_may_send(client->clients->engine))) {
 		return;
 	}

@@ -129,10 +129,8 @@ bool client_spill_begin(struct client *client, struct event *event)
 	if (client->spilled_bytes + client->queued_bytes > clients->config.queue_max_bytes) {
 		client_doom_slow(client,
 				 "it does not read its messages: clients.queue_max is exceeded");
-	} else if (user_is_over(clients, client->user)) {
-		client_doom_slow(client,
-				 "it does not read its messages, and its user has more than "
-				 "clients.user_memory_max");
+	} else {
+		user_check(clients, client->user);
 	}
 	return true;
 }

@@ -95,11 +95,49 @@ void user_region_gone(struct user *user, uint64_t bytes)
 	settle(user);
 }
 
-bool user_is_over(const struct clients *clients, const struct user *user)
+static bool is_over(const struct clients *clients, const struct user *user)
 {
 	uint64_t most = clients->config.user_memory_max_bytes;
 
 	return most > 0 && limited(user->uid) && user->send_bytes + user->queued_bytes > most;
+}
+
+static bool ends(const struct client *client)
+{
+	return client->doom || client->slow || client->hung_up;
+}
+
+/* NULL: one ends already, and what it had comes back. */
+static struct client *slowest(const struct clients *clients, const struct user *user)
+{
+	struct client *most = NULL;
+
+	list_for_each(it, &clients->all) {
+		struct client *client = list_entry(it, struct client, link);
+
+		if (client->user != user) {
+			continue;
+		}
+		if (ends(client)) {
+			return NULL;
+		}
+		if (!most || client->queued_bytes + client->spilled_bytes >
+				     most->queued_bytes + most->spilled_bytes) {
+			most = client;
+		}
+	}
+	return most;
+}
+
+void user_check(const struct clients *clients, const struct user *user)
+{
+	struct client *client = is_over(clients, user) ? slowest(clients, user) : NULL;
+
+	if (client) {
+		client_doom_slow(client,
+				 "it does not read its messages, and its user has more than "
+				 "clients.user_memory_max");
+	}
 }
 
 void users_free(struct clients *clients)

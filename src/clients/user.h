@@ -28,8 +28,9 @@ bool user_may_connect(const struct clients *clients, const struct ucred *cred);
 bool user_may_send_from(const struct clients *clients, const struct user *user, uint64_t bytes);
 void user_region_added(struct user *user, uint64_t bytes);
 void user_region_gone(struct user *user, uint64_t bytes);
-/* What waits for its clients and what they send from is more than it may have. */
-bool user_is_over(const struct clients *clients, const struct user *user);
+/* When what waits for its clients and what they send from is more than it may have, the one for whom most is put
+ * aside is cut off. */
+void user_check(const struct clients *clients, const struct user *user);
 
 /* At the end, when nothing of them counts any more. */
 void users_free(struct clients *clients);

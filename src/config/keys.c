@@ -271,8 +271,8 @@ static const struct config_key clients_keys[] = {
 	/* A client that dispatches may lag by a burst: several of the largest messages at once. */
 	SIZE(KEY_SIZE64, "queue_max", CONFIG(client_queue_max_bytes), 1 << 20, UINT64_C(1) << 40,
 	     UINT64_C(8) * MESSAGE_SIZE_MAX),
-	SIZE(KEY_SIZE64, "send_memory_max", CONFIG(client_send_memory_max_bytes), MESSAGE_SIZE_MAX,
-	     UINT64_C(1) << 40, CLIENTS_SEND_MAX_BYTES),
+	SIZE(KEY_SIZE64, "send_memory_max", CONFIG(client_send_memory_max_bytes),
+	     CLIENTS_SEND_MIN_BYTES, UINT64_C(1) << 40, CLIENTS_SEND_MAX_BYTES),
 	SIZE(KEY_SIZE64, "user_memory_max", CONFIG(client_user_memory_max_bytes),
 	     UINT64_C(2) * MESSAGE_SIZE_MAX, UINT64_C(1) << 44, 0),
 	SIZE(KEY_SIZE32, "inline_max", CONFIG(client_inline_max_bytes), 0, 8192,

@@ -132,7 +132,7 @@ int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int 
 	collect_fds(&message, &got);
 	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || (got.count > 0 && !fds)) {
 		ipc_close_fds(&got);
-		return -EMSGSIZE;
+		return fds && !(message.msg_flags & MSG_TRUNC) ? -EMFILE : -EMSGSIZE;
 	}
 	if (fds) {
 		*fds = got;

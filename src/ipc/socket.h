@@ -30,7 +30,8 @@ int ipc_connect(const char *run_dir);
 int ipc_send_packet(int fd, const void *head, size_t head_size, const void *data, size_t data_size,
 		    const struct ipc_fds *fds, int flags);
 /* One packet into buf. Returns its size (0: the other side has closed), -EMSGSIZE when it or its
- * descriptors did not fit, or another negative errno. Received descriptors are the caller's,
+ * descriptors did not fit, -EMFILE when this process has no room for its descriptors (the packet itself is in
+ * buf), or another negative errno. Received descriptors are the caller's,
  * close on exec; fds may be NULL: none are expected, any are closed. */
 int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int flags);
 
@@ -40,7 +41,8 @@ void ipc_close(int *fd);
 
 /* A request and its reply, for callers that have the socket to themselves. `buf` has
  * IPC_REPLY_MAX bytes and begins with the reply on return; sizes in it are checked. 0 or negative
- * errno; -EPIPE when the daemon is gone, -EBADMSG when it talks nonsense. */
+ * errno; -EPIPE when the daemon is gone, -EBADMSG when it talks nonsense, -EMFILE when this process
+ * has no room for the descriptors that came with the reply, which is in buf. */
 int ipc_call(int fd, const struct ipc_request *request, void *buf, struct ipc_fds *fds);
 
 #endif

@@ -3,6 +3,7 @@
  * limit, but a daemon that dies is noticed, because its end of the socket closes. */
 #include "lib/instance.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -27,23 +28,42 @@ static cs_error_t take_data(struct instance *instance, struct answer *answer)
 	return CS_OK;
 }
 
-cs_error_t answer_get(struct instance *instance, const struct ipc_request *request,
+static cs_error_t ask(struct instance *instance, const struct ipc_request *request,
 		      struct answer *answer)
 {
 	cs_error_t error;
+	int err;
 
-	memset(answer, 0, sizeof(*answer));
-	pthread_mutex_lock(&instance->call_lock);
 	if (instance_flag(&instance->dead)) {
 		return CS_ERR_LIBRARY;
 	}
-	if (ipc_call(instance->request_fd, request, instance->reply, &answer->fds)) {
+	err = ipc_call(instance->request_fd, request, instance->reply, &answer->fds);
+	if (err && err != -EMFILE) {
 		instance_set(&instance->dead);
 		return CS_ERR_LIBRARY;
 	}
 	memcpy(&answer->reply, instance->reply, sizeof(answer->reply));
-	error = take_data(instance, answer);
+	error = err ? CS_ERR_NO_MEMORY : take_data(instance, answer);
 	return error == CS_OK ? (cs_error_t)answer->reply.status : error;
+}
+
+cs_error_t answer_get(struct instance *instance, const struct ipc_request *request,
+		      struct answer *answer)
+{
+	memset(answer, 0, sizeof(*answer));
+	pthread_mutex_lock(&instance->call_lock);
+	return ask(instance, request, answer);
+}
+
+bool answer_try(struct instance *instance, const struct ipc_request *request, struct answer *answer,
+		cs_error_t *error)
+{
+	memset(answer, 0, sizeof(*answer));
+	if (pthread_mutex_trylock(&instance->call_lock)) {
+		return false;
+	}
+	*error = ask(instance, request, answer);
+	return true;
 }
 
 void answer_end(struct instance *instance, struct answer *answer)

@@ -332,6 +332,7 @@ static enum next quiet(struct instance *instance)
 	if (rest == IPC_REST_NONE) {
 		return NEXT_EVENT;
 	}
+	region_map_tidy(instance);
 	got = rest == IPC_REST_BEGUN ? take_byte(instance) : drop_stray(instance);
 	if (got > 0 || would_block(got)) {
 		return NEXT_NONE;

@@ -163,10 +163,14 @@ struct answer {
 };
 
 /* Sends the request and waits for the reply, one at a time. CS_ERR_LIBRARY when the daemon is
- * gone, else the daemon's status. answer_end is due in any case, and nobody else can ask until
+ * gone, CS_ERR_NO_MEMORY when this process has no room for what came with the reply, which is in answer->reply
+ * all the same; else the daemon's status. answer_end is due in any case, and nobody else can ask until
  * then. */
 cs_error_t answer_get(struct instance *instance, const struct ipc_request *request,
 		      struct answer *answer);
+/* The same. False, and nothing is due: another thread waits for an answer. */
+bool answer_try(struct instance *instance, const struct ipc_request *request, struct answer *answer,
+		cs_error_t *error);
 void answer_end(struct instance *instance, struct answer *answer);
 /* For requests whose answer is the status alone. */
 cs_error_t call_daemon(struct instance *instance, const struct ipc_request *request);

@@ -63,7 +63,7 @@ static int take_packet(struct instance *instance)
 				      MSG_PEEK | MSG_DONTWAIT);
 	int err;
 
-	if (size == -EMSGSIZE) {
+	if (size == -EMFILE) {
 		return -ENOMEM;
 	}
 	if (size < 0) {
@@ -86,6 +86,16 @@ static int take_packet(struct instance *instance)
 	return err;
 }
 
+static int take_packets(struct instance *instance)
+{
+	int err = 0;
+
+	while (!err) {
+		err = take_packet(instance);
+	}
+	return err == -ENOMEM ? err : 0;
+}
+
 int region_map_find(struct instance *instance, uint64_t region, uint64_t offset, uint64_t size,
 		    const uint8_t **bytes)
 {
@@ -106,16 +116,6 @@ int region_map_find(struct instance *instance, uint64_t region, uint64_t offset,
 	}
 	*bytes = map->base + offset;
 	return 0;
-}
-
-static int take_packets(struct instance *instance)
-{
-	int err = 0;
-
-	while (!err) {
-		err = take_packet(instance);
-	}
-	return err == -ENOMEM ? err : 0;
 }
 
 int region_map_moved(struct instance *instance, uint64_t end, uint64_t size, const uint8_t **bytes)
@@ -152,6 +152,17 @@ void region_map_forget_moves(struct events *events, uint64_t position)
 	}
 }
 
+void region_map_tidy(struct instance *instance)
+{
+	struct events *events = &instance->events;
+	uint64_t moves = ipc_load(&ipc_indexes(instance->shared)->events_moved);
+
+	if (moves != events->moves_seen && take_packets(instance) == 0) {
+		events->moves_seen = moves;
+		region_map_forget_moves(events, events->reader.read);
+	}
+}
+
 static void drop(struct region_map *map)
 {
 	list_remove(&map->link);
@@ -159,10 +170,14 @@ static void drop(struct region_map *map)
 	free(map);
 }
 
+/* No record that we read may have named it: then its announcement is still in the socket. */
 void region_map_drop(struct instance *instance, uint64_t region)
 {
 	struct region_map *map = lookup(&instance->events, region);
 
+	if (!map && take_packets(instance) == 0) {
+		map = lookup(&instance->events, region);
+	}
 	if (map) {
 		drop(map);
 	}

@@ -13,6 +13,8 @@ int region_map_find(struct instance *instance, uint64_t region, uint64_t offset,
 /* After a payload was copied: whether it may have moved before that. 1: yes, and *bytes is where it
  * is now; 0: no; -ENOMEM; -EBADMSG: it is lost, the connection has ended. */
 int region_map_moved(struct instance *instance, uint64_t end, uint64_t size, const uint8_t **bytes);
+/* With all records read: takes what was announced or moved too late for them out of the socket. */
+void region_map_tidy(struct instance *instance);
 /* Records up to this position are of no interest any more. */
 void region_map_forget_moves(struct events *events, uint64_t position);
 void region_map_drop(struct instance *instance, uint64_t region);

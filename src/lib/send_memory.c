@@ -80,17 +80,22 @@ static void tell_free(struct instance *instance, uint64_t number)
 	ipc_send_packet(instance->request_fd, &request, sizeof(request), NULL, 0, NULL, 0);
 }
 
-cs_error_t send_memory_add(struct instance *instance, uint64_t size)
+cs_error_t send_memory_add(struct instance *instance, uint64_t size, bool wait)
 {
 	struct ipc_request request = {.kind = IPC_REGION_NEW, .value = size};
 	struct answer answer;
-	cs_error_t error = answer_get(instance, &request, &answer);
+	cs_error_t error;
 
+	if (wait) {
+		error = answer_get(instance, &request, &answer);
+	} else if (!answer_try(instance, &request, &answer, &error)) {
+		return CS_ERR_TRY_AGAIN;
+	}
 	if (error == CS_OK) {
 		error = region_new(instance, &answer, size);
-		if (error != CS_OK) {
-			tell_free(instance, answer.reply.value);
-		}
+	}
+	if (error != CS_OK && answer.reply.status == CS_OK) {
+		tell_free(instance, answer.reply.value);
 	}
 	answer_end(instance, &answer);
 	return error;
@@ -227,7 +232,7 @@ static cs_error_t take_large(struct instance *instance, uint64_t size, uint64_t 
 	if (sending->regions_size - COMMON_SIZE_BYTES + whole > limit) {
 		return CS_ERR_TRY_AGAIN;
 	}
-	error = send_memory_add(instance, whole);
+	error = send_memory_add(instance, whole, false);
 	if (error != CS_OK) {
 		return error;
 	}

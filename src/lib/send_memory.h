@@ -18,8 +18,9 @@ struct send_region {
 	uint64_t idle_since_ms;
 };
 
-/* A region of at least `size` bytes from the daemon, appended to the list. */
-cs_error_t send_memory_add(struct instance *instance, uint64_t size);
+/* A region of at least `size` bytes from the daemon, appended to the list. CS_ERR_TRY_AGAIN also when another
+ * thread waits for an answer, which may come only when the ring has room, unless the caller can `wait`. */
+cs_error_t send_memory_add(struct instance *instance, uint64_t size, bool wait);
 /* Room for a message; with `handover` as much as the daemon grants, because the program decides how
  * many pieces it works with. *token names it until the daemon has given it back. CS_ERR_TRY_AGAIN,
  * CS_ERR_NO_MEMORY, CS_ERR_LIBRARY. */

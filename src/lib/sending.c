@@ -26,13 +26,14 @@ void sending_fini(struct sending *sending)
 	pthread_mutex_destroy(&sending->lock);
 }
 
+/* Nobody sends yet. */
 cs_error_t sending_prepare(struct instance *instance)
 {
 	cs_error_t error = CS_OK;
 
 	pthread_mutex_lock(&instance->sending.lock);
 	if (list_empty(&instance->sending.regions)) {
-		error = send_memory_add(instance, IPC_COMMON_REGION_BYTES);
+		error = send_memory_add(instance, IPC_COMMON_REGION_BYTES, true);
 	}
 	pthread_mutex_unlock(&instance->sending.lock);
 	return error;
@@ -93,12 +94,13 @@ void sending_wake(struct instance *instance)
 	}
 }
 
-/* Members that do not read may keep our memory: the daemon moves what stands in the way. */
+/* Members that do not read may keep our memory: the daemon moves what stands in the way. It may be about to
+ * sleep: first this, then the look whether it does (sending_wake). */
 static void tell_hungry(struct instance *instance, bool hungry)
 {
 	if (hungry != instance->sending.hungry) {
 		instance->sending.hungry = hungry;
-		ipc_store(&ipc_indexes(instance->shared)->sends_hungry, hungry);
+		ipc_exchange(&ipc_indexes(instance->shared)->sends_hungry, hungry);
 	}
 }
 

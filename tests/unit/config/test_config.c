@@ -4,6 +4,7 @@
 
 #include "crypto/suite.h"
 #include "config_fixture.h"
+#include "ipc/ipc.h"
 #include "pg/pg.h"
 #include "wire/frame.h"
 
@@ -73,6 +74,20 @@ static void config_parse__memory_of_a_user(void **state)
 	assert_refused(
 		WHOLE("") "clients {\nuser_memory_max: 100m\n}\n", EXIT_CONFIG,
 		"f:15: user_memory_max: 100m is out of range: 134217728 to 17592186044416 is allowed");
+}
+
+/* The largest message has to fit beside the region that small ones share. */
+static void config_parse__memory_for_sending(void **state)
+{
+	struct parsed parsed = parse_good(WHOLE("") "clients {\nsend_memory_max: 68m\n}\n");
+
+	(void)state;
+	assert_int_equal(parsed.config->client_send_memory_max_bytes,
+			 MESSAGE_SIZE_MAX + IPC_COMMON_REGION_BYTES);
+	parsed_free(&parsed);
+	assert_refused(
+		WHOLE("") "clients {\nsend_memory_max: 64m\n}\n", EXIT_CONFIG,
+		"f:15: send_memory_max: 64m is out of range: 71303168 to 1099511627776 is allowed");
 }
 
 /* The numbers that corosync's own man page and runtime show. */
@@ -602,6 +617,7 @@ int main(void)
 		cmocka_unit_test(config_parse__a_small_window_lowers_what_follows_it),
 		cmocka_unit_test(config_parse__a_user_has_three_quarters),
 		cmocka_unit_test(config_parse__memory_of_a_user),
+		cmocka_unit_test(config_parse__memory_for_sending),
 		cmocka_unit_test(config_parse__computes_times),
 		cmocka_unit_test(config_parse__adds_coefficient_beyond_two_nodes),
 		cmocka_unit_test(config_parse__knows_three_ways_to_poll),

@@ -125,7 +125,7 @@ static void packet__no_descriptor_left(void **state)
 	getrlimit(RLIMIT_NOFILE, &old);
 	none = (struct rlimit){.rlim_cur = 3, .rlim_max = old.rlim_max};
 	setrlimit(RLIMIT_NOFILE, &none);
-	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &got, MSG_PEEK), -EMSGSIZE);
+	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &got, MSG_PEEK), -EMFILE);
 	setrlimit(RLIMIT_NOFILE, &old);
 	assert_int_equal(ipc_receive_packet(ends[1], buf, sizeof(buf), &got, 0), 1);
 	assert_int_equal(got.count, 1);

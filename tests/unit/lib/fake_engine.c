@@ -398,7 +398,7 @@ bool engine_ready(const struct engine *engine)
 bool engine_may_send(const struct engine *engine)
 {
 	check(!engine->inside);
-	return !engine->held;
+	return !engine->held && slab_slots_free(engine->slab) > 0;
 }
 
 int engine_region_add(struct engine *engine, uint32_t region, const struct transport_region *memory)
@@ -524,7 +524,7 @@ cs_error_t engine_mcast(struct engine *engine, uint32_t client, enum frame_guara
 	if (!engine->clients[client].wants) {
 		return CS_ERR_NOT_EXIST;
 	}
-	if (engine->held) {
+	if (!engine_may_send(engine)) {
 		return CS_ERR_TRY_AGAIN;
 	}
 	item = append(engine, DO_MESSAGE, client);

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -74,11 +75,12 @@ static uint32_t call(struct raw *raw, const struct ipc_request *request, struct 
 	return ((struct ipc_reply *)(void *)buf)->status;
 }
 
+static uint32_t next_pid = 4711; /* another each time: several are in one group */
+
 static void raw_open_as(struct raw *raw, uint32_t kind)
 {
 	struct ipc_request as = {.kind = IPC_HELLO, .arg = kind, .value = hello.value};
-	static uint32_t pid = 4711; /* another each time: several are in one group */
-	struct ipc_request join = {.kind = IPC_JOIN, .pid = pid++, .name = group_g};
+	struct ipc_request join = {.kind = IPC_JOIN, .pid = next_pid++, .name = group_g};
 	struct ipc_request region = {.kind = IPC_REGION_NEW, .value = MEMORY_SIZE};
 	struct ipc_fds fds;
 	void *base;
@@ -665,36 +667,62 @@ static void consume(struct raw *raw)
 	bell(raw);
 }
 
-/* It says that it has read all, and takes no descriptor out of its side socket: there are never more than 64
- * in it. Whoever takes them gets all. */
+/* Ticks of the server's processor time. */
+static uint64_t processor_time(void)
+{
+	unsigned long user = 0;
+	unsigned long system = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)server_pid(server));
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file,
+				"%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+				&user, &system),
+			 2);
+	fclose(file);
+	return user + system;
+}
+
+#define SENDERS 3
+
+/* It says that it has read all, and takes no descriptor out of its side socket: there are never more than 128
+ * in it, and the daemon does not try all the time. Whoever takes them gets all. */
 static void side__descriptors_not_taken(void **state)
 {
 	uint32_t taken = 0;
-	struct raw sender[2];
+	struct raw sender[SENDERS];
+	uint64_t before;
 	struct raw raw;
 
 	(void)state;
 	raw_open(&raw);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < SENDERS; i++) {
 		raw_open(&sender[i]);
 		send_from_many(&sender[i], 60);
 	}
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 200; i++) {
 		consume(&raw);
-		consume(&sender[0]);
-		consume(&sender[1]);
+		for (int k = 0; k < SENDERS; k++) {
+			consume(&sender[k]);
+		}
 		poll(NULL, 0, 2);
 	}
+	before = processor_time();
+	poll(NULL, 0, 500);
+	assert_true(processor_time() - before < 25);
 	taken = read_descriptors(&raw);
-	assert_int_equal(taken, 64);
-	for (int i = 0; i < 500 && taken < 120; i++) {
+	assert_int_equal(taken, 128);
+	for (int i = 0; i < 500 && taken < SENDERS * 60; i++) {
 		consume(&raw);
 		poll(NULL, 0, 2);
 		taken += read_descriptors(&raw);
 	}
-	assert_int_equal(taken, 120);
+	assert_int_equal(taken, SENDERS * 60);
 	raw_close(&raw);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < SENDERS; i++) {
 		raw_close(&sender[i]);
 	}
 	for (int i = 0; i < 500 && server_state(server).regions > 1; i++) {
@@ -851,6 +879,88 @@ static void user__is_disconnected_when_too_much_waits_for_it(void **state)
 	stop_own(&common);
 }
 
+/* A program of that user's, which ends with 1 when it is disconnected, and with 0 when `until` is closed. */
+static pid_t member_as(uid_t uid, bool reads, const int until[2])
+{
+	struct pollfd watch[2];
+	struct raw raw;
+	int joined[2];
+	char byte;
+	pid_t child;
+
+	assert_int_equal(pipe(joined), 0);
+	next_pid++;
+	child = fork();
+	if (child == 0) {
+		close(until[1]);
+		if (setresuid(uid, uid, uid)) {
+			_exit(251);
+		}
+		raw_open(&raw);
+		if (write(joined[1], "", 1) != 1) {
+			_exit(252);
+		}
+		watch[0] = (struct pollfd){.fd = raw.fd};
+		watch[1] = (struct pollfd){.fd = until[0]};
+		while (poll(watch, 2, 1) == 0) {
+			if (reads) {
+				consume(&raw);
+				read_descriptors(&raw);
+			}
+		}
+		_exit(watch[0].revents != 0);
+	}
+	assert_int_equal(read(joined[0], &byte, 1), 1);
+	close(joined[0]);
+	close(joined[1]);
+	return child;
+}
+
+static int end_of(pid_t child)
+{
+	int status = 0;
+
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* When a third program makes it too much, it is the sleeper's fault, and not that of who is told something
+ * first. */
+static void user__loses_the_slowest(void **state)
+{
+	struct server_options options = {.user_memory_max_bytes = 2 * MEMORY_SIZE + (5u << 19),
+					 .slots = 64};
+	struct server *common;
+	pid_t reader, sleeper, third;
+	int until[2];
+
+	(void)state;
+	if (getuid() != 0) {
+		skip();
+	}
+	start_own(&options, &common);
+	assert_int_equal(pipe2(until, O_CLOEXEC), 0);
+	reader = member_as(65534, true, until);
+	sleeper = member_as(65534, false, until);
+	for (int i = 0; i < 200 && server_state(server).spilled_bytes < 5u << 18; i++) {
+		server_command(server, SERVER_REMOTE, 10, 4000);
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).disconnected, 0);
+	third = member_as(65534, true, until);
+	server_command(server, SERVER_REMOTE, 1, 4000);
+	for (int i = 0; i < 500 && server_state(server).disconnected == 0; i++) {
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).disconnected, 1);
+	close(until[1]);
+	assert_int_equal(end_of(sleeper), 1);
+	assert_int_equal(end_of(reader), 0);
+	assert_int_equal(end_of(third), 0);
+	close(until[0]);
+	stop_own(&common);
+}
+
 /* --- The log --- */
 
 static void log__is_not_filled_by_broken_rules(void **state)
@@ -931,6 +1041,7 @@ int main(void)
 		cmocka_unit_test(user__has_three_quarters_of_its_memory_for_sending),
 		cmocka_unit_test(user__has_three_quarters_of_all_regions),
 		cmocka_unit_test(user__is_disconnected_when_too_much_waits_for_it),
+		cmocka_unit_test(user__loses_the_slowest),
 		cmocka_unit_test(log__is_not_filled_by_broken_rules),
 		cmocka_unit_test(log__is_not_filled_by_who_may_not_connect),
 	};

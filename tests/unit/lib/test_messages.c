@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Messages of all sizes through libcpg: whole, in order, with bounded memory. */
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,6 +181,82 @@ static void mcast__large_memory_goes_back(void **state)
 	assert_int_equal(server_state(server).regions, 0);
 }
 
+static void set_files(rlim_t max)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Memory for a large message comes as a descriptor. Without room for it the message is refused, the daemon has
+ * its memory back, and the handle is as good as before. */
+static void mcast__no_descriptor_left(void **state)
+{
+	uint8_t *bytes = message_new(1, 2 * MIB);
+	struct iovec piece = {.iov_base = bytes, .iov_len = 2 * MIB};
+	struct program program;
+	struct rlimit before;
+
+	(void)state;
+	program_join(&program);
+	getrlimit(RLIMIT_NOFILE, &before);
+	for (int i = 0; i < 3; i++) {
+		set_files(3);
+		assert_int_equal(cpg_mcast_joined(program.handle, CPG_TYPE_AGREED, &piece, 1),
+				 CS_ERR_NO_MEMORY);
+		set_files(before.rlim_cur);
+		for (int k = 0; k < 500 && server_state(server).regions > 1; k++) {
+			poll(NULL, 0, 10);
+		}
+		assert_int_equal(server_state(server).regions, 1);
+	}
+	program_send(&program, 1, 2 * MIB);
+	program_wait_messages(&program, 1);
+	assert_int_equal(server_state(server).regions, 2);
+	free(bytes);
+	program_close(&program);
+}
+
+static void *ask_members(void *data)
+{
+	struct program *program = data;
+	struct cpg_address members[CPG_MEMBERS_MAX];
+	struct cpg_name group = group_g;
+	int count = CPG_MEMBERS_MAX;
+
+	assert_int_equal(cpg_membership_get(program->handle, &group, members, &count), CS_OK);
+	return NULL;
+}
+
+/* A thread waits for an answer that comes when the ring takes messages again; nobody else waits with it. */
+static void mcast__while_another_thread_waits(void **state)
+{
+	uint8_t *bytes = message_new(1, 2 * MIB);
+	struct iovec piece = {.iov_base = bytes, .iov_len = 2 * MIB};
+	struct program program;
+	pthread_t thread;
+
+	(void)state;
+	program_join(&program);
+	server_command(server, SERVER_HOLD, 1, 0);
+	program_send(&program, 0, 10);
+	pthread_create(&thread, NULL, ask_members, &program);
+	poll(NULL, 0, 100);
+	alarm(60);
+	assert_int_equal(cpg_mcast_joined(program.handle, CPG_TYPE_AGREED, &piece, 1),
+			 CS_ERR_TRY_AGAIN);
+	program_send(&program, 1, 10);
+	alarm(0);
+	server_command(server, SERVER_HOLD, 0, 0);
+	pthread_join(thread, NULL);
+	program_send(&program, 2, 2 * MIB);
+	program_wait_messages(&program, 3);
+	free(bytes);
+	program_close(&program);
+}
+
 /* What the caller writes into its buffer after the call reaches nobody. */
 static void zcb__buffer_is_free_after_the_call(void **state)
 {
@@ -317,6 +395,8 @@ int main(void)
 		cmocka_unit_test(mcast__full),
 		cmocka_unit_test(mcast__memory_full_and_back),
 		cmocka_unit_test(mcast__large_memory_goes_back),
+		cmocka_unit_test(mcast__no_descriptor_left),
+		cmocka_unit_test(mcast__while_another_thread_waits),
 		cmocka_unit_test(zcb__buffer_is_free_after_the_call),
 		cmocka_unit_test(zcb__lengths_around_one_mib),
 		cmocka_unit_test(zcb__not_joined),

@@ -57,6 +57,22 @@ static void pace__one_too_few_is_not_enough(void **state)
 	assert_false(pace.lagging);
 }
 
+/* Hundreds of them lie in one slot. */
+static void pace__many_small_messages_are_enough(void **state)
+{
+	struct pace pace = {0};
+
+	(void)state;
+	pace_look(&pace, ENOUGH, START);
+	pace.read = PACE_MESSAGES - 1;
+	pace_look(&pace, ENOUGH, START + PACE_GRACE_MS);
+	assert_true(pace.lagging);
+	pace.read = PACE_MESSAGES;
+	pace_look(&pace, ENOUGH, START + 2 * PACE_GRACE_MS);
+	assert_false(pace.lagging);
+	assert_int_equal(pace.read, 0);
+}
+
 /* Each stretch is judged by itself: what was freed in the one before does not help. */
 static void pace__begins_anew_each_time(void **state)
 {
@@ -96,6 +112,7 @@ int main(void)
 		cmocka_unit_test(pace__who_frees_nothing_lags_after_the_grace_time),
 		cmocka_unit_test(pace__who_frees_enough_does_not_lag),
 		cmocka_unit_test(pace__one_too_few_is_not_enough),
+		cmocka_unit_test(pace__many_small_messages_are_enough),
 		cmocka_unit_test(pace__begins_anew_each_time),
 		cmocka_unit_test(pace__what_nobody_has_watched_says_nothing),
 	};

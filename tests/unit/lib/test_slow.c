@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -80,6 +81,57 @@ static void slots__a_sleeper_is_waited_for_once(void **state)
 	}
 	program_wait_messages(&program, 2800);
 	program_close(&program);
+	server_stop_empty(&server);
+}
+
+/* Joins, says so, and when it is told sends a little, says so, and sleeps. */
+static pid_t send_behind_full_slots(int talk)
+{
+	struct program sleeper;
+	pid_t child = fork();
+	char byte;
+
+	if (child != 0) {
+		return child;
+	}
+	program_join(&sleeper);
+	if (write(talk, "", 1) != 1 || read(talk, &byte, 1) != 1) {
+		_exit(1);
+	}
+	program_send(&sleeper, 0, 1000);
+	if (write(talk, "", 1) != 1) {
+		_exit(1);
+	}
+	pause();
+	_exit(1);
+}
+
+/* It has kept all slots until it is killed, and what it has sent last needs one. */
+static void slots__a_dead_sleeper_frees_them(void **state)
+{
+	struct server_options options = {.slots = SLOTS};
+	struct server *server = server_start(&options);
+	pid_t child;
+	int talk[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, talk), 0);
+	child = send_behind_full_slots(talk[1]);
+	assert_int_equal(read(talk[0], &byte, 1), 1);
+	for (int i = 0; i < 30; i++) {
+		server_command(server, SERVER_REMOTE, 10, 4000);
+	}
+	assert_int_equal(write(talk[0], "", 1), 1);
+	assert_int_equal(read(talk[0], &byte, 1), 1);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	for (int i = 0; i < 500 && server_state(server).connected > 0; i++) {
+		poll(NULL, 0, 10);
+	}
+	assert_int_equal(server_state(server).connected, 0);
+	close(talk[0]);
+	close(talk[1]);
 	server_stop_empty(&server);
 }
 
@@ -162,6 +214,31 @@ static void extents__the_ring_goes_on(void **state)
 	wait_for_room(server);
 	assert_true(server_state(server).spilled >= 12);
 	program_wait_messages(&program, 20);
+	program_close(&program);
+	server_stop_empty(&server);
+}
+
+/* Its small messages wait in slots because it reads many; the large ones behind them are not waited for. */
+static void extents__behind_slots(void **state)
+{
+	struct server_options options = {.slots = 1024, .queue_max_bytes = 1024ull * MIB};
+	struct server *server = server_start(&options);
+	struct program program;
+
+	(void)state;
+	program_join(&program);
+	server_command(server, SERVER_REMOTE, 900, 4000);
+	server_command(server, SERVER_REMOTE, 10, 10 * MIB);
+	for (int i = 0; i < 6; i++) {
+		for (int k = 0; k < 130; k++) {
+			assert_int_equal(cpg_dispatch(program.handle, CS_DISPATCH_ONE), CS_OK);
+		}
+		server_command(server, SERVER_REMOTE, 130, 4000);
+		poll(NULL, 0, 25);
+	}
+	assert_int_equal(program.messages, 780);
+	assert_true(server_state(server).spilled > 0);
+	program_wait_messages(&program, 1690);
 	program_close(&program);
 	server_stop_empty(&server);
 }
@@ -395,9 +472,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slots__a_sleeper_keeps_few),
 		cmocka_unit_test(slots__a_sleeper_is_waited_for_once),
+		cmocka_unit_test(slots__a_dead_sleeper_frees_them),
 		cmocka_unit_test(slots__a_reader_is_waited_for),
 		cmocka_unit_test(slots__order_is_kept),
 		cmocka_unit_test(extents__the_ring_goes_on),
+		cmocka_unit_test(extents__behind_slots),
 		cmocka_unit_test(extents__a_reader_costs_no_copy),
 		cmocka_unit_test(extents__moved_while_in_the_ring),
 		cmocka_unit_test(limit__the_sleeper_is_disconnected),
