@@ -79,6 +79,9 @@ struct engine {
 	uint32_t posted;    /* slots in the transport's receive pool */
 	uint32_t own_slots; /* slots of frames that we built */
 	uint32_t own_slots_max;
+	uint64_t
+		announced_bytes; /* payloads of frames that we announce, until all members have them */
+	uint32_t members;	 /* of the ring */
 
 	uint8_t *cells;
 	int cells_fd; /* behind them, while they are there */

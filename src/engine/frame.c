@@ -34,6 +34,7 @@ static void frame_free(struct body *body)
 		body_drop(frame->pieces[i].body, HOLD_STORE);
 	}
 	if (frame->payload) {
+		frame->engine->announced_bytes -= frame->own ? frame->payload->size : 0;
 		body_drop(frame->payload, HOLD_STORE);
 	}
 	engine_seal_payload_free(frame->engine, frame);

@@ -53,16 +53,31 @@ static struct frame *room_for(struct engine *engine, const struct pg_action *mes
 	return engine->open;
 }
 
+/* A ring that changes goes on when its members have all that any of them had, and until then they give nothing
+ * of it back. So together we have no more under way than each has room for: half of what extents take
+ * ordinarily. The other half is for what programs keep, and for what does not fit exactly. */
+static bool members_have_room(const struct engine *engine, uint64_t size)
+{
+	uint64_t all = extents_ordinary_max(engine->config.slab.extent_bytes) / 2;
+
+	return engine->announced_bytes == 0 || engine->members < 2 ||
+	       engine->announced_bytes + size <= all / (engine->members - 1);
+}
+
 static struct frame *begin_announced(struct engine *engine, const struct pg_action *message)
 {
 	struct frame_info info = {.origin = engine->config.totem.node,
 				  .guarantee = message->guarantee};
-	struct frame *frame = frame_announced_new(engine, &info, message->meta, message->meta_size);
+	struct frame *frame = NULL;
 
+	if (members_have_room(engine, message->payload.size)) {
+		frame = frame_announced_new(engine, &info, message->meta, message->meta_size);
+	}
 	if (frame) {
 		frame->own = true;
 		frame->payload = message->payload.body;
 		body_hold(frame->payload, HOLD_STORE);
+		engine->announced_bytes += frame->payload->size;
 	}
 	return frame;
 }

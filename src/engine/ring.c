@@ -56,6 +56,7 @@ static void configuration(struct engine *engine, const struct totem_action *acti
 	if (action->kind == TOTEM_ACT_TRANSITIONAL) {
 		pg_transitional(engine->pg, action->members);
 	} else {
+		engine->members = action->members->count;
 		engine_pull_forget_others(engine, action->ring);
 		engine_pack_hold(engine);
 		pg_regular(engine->pg, action->ring, action->members);

@@ -39,8 +39,7 @@ static struct serving *begin(struct engine *engine, struct frame *frame)
 	if (!engine->trust) {
 		copy = engine_extent_new(engine, frame->payload->size);
 		if (!copy) {
-			extents_forget(engine->extents);
-			return NULL;
+			return NULL; /* when it is asked for again there may be another segment */
 		}
 	}
 	serving = calloc(1, sizeof(*serving));
@@ -184,6 +183,7 @@ bool engine_serve(struct engine *engine)
 
 void engine_serve_forget_askers(struct engine *engine)
 {
+	extents_forget(engine->extents);
 	list_for_each(it, &engine->servings) {
 		list_entry(it, struct serving, link)->owed.mask = 0;
 	}

@@ -160,11 +160,11 @@ void engine_trust_forget(struct engine *engine, uint32_t node)
 
 /* --- The handshake -------------------------------------------------------------------------------- */
 
-static void send_plain(struct engine *engine, uint32_t node, const uint8_t *bytes, int size)
+/* False: it was lost. Nobody says it again but the one who began. */
+static bool send_plain(struct engine *engine, uint32_t node, const uint8_t *bytes, int size)
 {
-	if (size > 0) {
-		engine->ops->send_control(engine->transport, node, bytes, (size_t)size);
-	}
+	return size > 0 &&
+	       engine->ops->send_control(engine->transport, node, bytes, (size_t)size) == 0;
 }
 
 static bool dials(const struct engine *engine, const struct acquaintance *peer)
@@ -317,8 +317,11 @@ static void answer_came(struct engine *engine, struct acquaintance *peer,
 	size = handshake_prove(&peer->handshake, &engine->trust->self, event->data,
 			       event->size_bytes, out, &keys);
 	if (size > 0) {
-		send_plain(engine, peer->node, out, size);
-		take_session(engine, peer, &keys);
+		/* Without it the peer does not know the session: it gets another HELLO. */
+		if (send_plain(engine, peer->node, out, size)) {
+			take_session(engine, peer, &keys);
+		}
+		secret_wipe(&keys, sizeof(keys));
 	} else if (size == -EACCES) {
 		explain_refusal(engine, peer, claim);
 	} else {
@@ -510,12 +513,15 @@ void engine_trust_turn(struct engine *engine)
 	if (trust && trust->out.blocks >= AEAD_BLOCKS_MAX) {
 		trust_keys_look(engine);
 	}
+	if (trust && trust_keys_deadline_ms(trust) <= engine->now_ms) {
+		trust_keys_repeat(engine);
+	}
 }
 
 uint64_t engine_trust_deadline_ms(const struct engine *engine)
 {
 	const struct trust *trust = engine->trust;
-	uint64_t next = UINT64_MAX;
+	uint64_t next = trust ? trust_keys_deadline_ms(trust) : UINT64_MAX;
 
 	for (uint32_t i = 0; trust && i < NODES_MAX; i++) {
 		const struct acquaintance *peer = &trust->peers[i];

@@ -67,6 +67,7 @@ struct trust {
 	bool changing;		     /* everybody has next_key: links are being moved to it */
 	struct frame_key out;
 	struct frame_key out_next; /* being told */
+	uint64_t told_ms;	   /* when all were told of keys */
 	struct acquaintance peers[NODES_MAX];
 	uint8_t opened[CHANNEL_SIZE_MAX];
 	struct engine_trust_stats stats;
@@ -100,6 +101,10 @@ int trust_frame_key_new(struct trust *trust, uint32_t generation, struct frame_k
 void trust_frame_key_end(struct frame_key *key);
 /* Tells a peer what we seal with and which keys of the cluster we have. */
 void trust_tell_keys(struct engine *engine, struct acquaintance *peer);
+/* The same again to those of whom something is awaited: a message on a control channel may get lost. */
+void trust_keys_repeat(struct engine *engine);
+/* When that is due; UINT64_MAX: nothing is awaited. */
+uint64_t trust_keys_deadline_ms(const struct trust *trust);
 /* What a peer said over a session. False: it is for the engine. */
 bool trust_keys_received(struct engine *engine, struct acquaintance *peer, const uint8_t *bytes,
 			 size_t size);

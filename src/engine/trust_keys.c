@@ -20,7 +20,8 @@
 #define KEYS_MAGIC 0x4b524e43u /* "CNRK" */
 #define KEYS_SIZE \
 	(8 + FRAME_GENERATIONS * (4 + CRYPTO_KEY_SIZE_MAX) + HANDSHAKE_KEYS * CLUSTER_KEY_ID_SIZE)
-#define GOT_SIZE 12
+#define GOT_SIZE      12
+#define TELL_AGAIN_MS 1000u
 
 enum kind {
 	KEYS = 1,
@@ -80,6 +81,7 @@ void trust_tell_keys(struct engine *engine, struct acquaintance *peer)
 
 static void tell_all(struct engine *engine)
 {
+	engine->trust->told_ms = engine->now_ms;
 	for (uint32_t i = 0; i < NODES_MAX; i++) {
 		if (engine->trust->peers[i].trusted) {
 			trust_tell_keys(engine, &engine->trust->peers[i]);
@@ -96,6 +98,35 @@ static void tell_got(struct engine *engine, struct acquaintance *peer)
 	writer_u32(&w, GOT);
 	writer_u32(&w, peer->frames[0].generation);
 	engine_trust_tell(engine, peer->node, out, sizeof(out));
+}
+
+/* Whoever hears of keys answers what it has got. */
+static bool awaited(const struct trust *trust, const struct acquaintance *peer)
+{
+	return peer->trusted &&
+	       (peer->got < trust->out_next.generation || !cluster_key_none(&trust->next_key));
+}
+
+uint64_t trust_keys_deadline_ms(const struct trust *trust)
+{
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		if (awaited(trust, &trust->peers[i])) {
+			return trust->told_ms + TELL_AGAIN_MS;
+		}
+	}
+	return UINT64_MAX;
+}
+
+void trust_keys_repeat(struct engine *engine)
+{
+	struct trust *trust = engine->trust;
+
+	trust->told_ms = engine->now_ms;
+	for (uint32_t i = 0; i < NODES_MAX; i++) {
+		if (awaited(trust, &trust->peers[i])) {
+			trust_tell_keys(engine, &trust->peers[i]);
+		}
+	}
 }
 
 /* --- What waits for all --------------------------------------------------------------------------- */

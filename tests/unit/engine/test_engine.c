@@ -13,6 +13,7 @@
 
 #include "base/cursor.h"
 #include "engine/engine_int.h"
+#include "store/extents.h"
 #include "tests/unit/engine/fake_transport.h"
 #include "tests/unit/engine/small_ring.h"
 
@@ -463,6 +464,34 @@ static void mcast__says_try_again_before_memory_runs_out(void **state)
 	assert_all_given_back();
 }
 
+/* When the ring changes they have to keep all of it, so there is never more than they have room for. */
+static void mcast__no_more_than_members_can_keep(void **state)
+{
+	uint64_t share = extents_ordinary_max(config.slab.extent_bytes) / 2 / 3;
+
+	(void)state;
+	join();
+	world.engine->members = 4;
+	assert_int_equal(mcast(0, share / 2), CS_OK);
+	assert_int_equal(mcast(0, share / 2), CS_OK);
+	assert_int_equal(world.engine->announced_bytes, share / 2 * 2);
+	assert_true(engine_may_send(world.engine));
+	assert_int_equal(mcast(0, 2 * share), CS_OK);
+	assert_int_equal(world.engine->announced_bytes, share / 2 * 2);
+	assert_false(engine_may_send(world.engine));
+	turns(5); /* all have got the first two: one is taken whatever its size */
+	assert_true(engine_may_send(world.engine));
+	turns(50);
+	assert_int_equal(world.got_count, 3);
+	assert_int_equal(world.engine->announced_bytes, 0);
+	world.engine->members = 1;
+	assert_int_equal(mcast(0, share), CS_OK);
+	assert_int_equal(mcast(0, share), CS_OK);
+	assert_true(engine_may_send(world.engine));
+	turns(50);
+	assert_all_given_back();
+}
+
 static void note_freed(void *ctx, uint32_t region)
 {
 	(void)ctx;
@@ -601,6 +630,7 @@ int main(void)
 		TEST(free__in_the_middle_of_sealing),
 		TEST(mcast__refuses_what_it_cannot_take),
 		TEST(mcast__says_try_again_before_memory_runs_out),
+		TEST(mcast__no_more_than_members_can_keep),
 		TEST(region__lives_until_its_last_message_is_let_go),
 		TEST(frames__malformed_ones_cost_the_peer_its_link),
 		TEST(frames__foreign_ones_leave_no_trace),

@@ -399,6 +399,24 @@ static void serve__stops_when_nobody_needs_it_any_more(void **state)
 	assert_true(can_serve(borrowed(MIB)));
 }
 
+/* Nothing of it comes back before the ring goes on: whoever asks again finds another segment. */
+static void serve__more_than_one_segment(void **state)
+{
+	struct frame *frame;
+	int served = 0;
+
+	(void)state;
+	do {
+		frame = borrowed(MIB);
+		served++;
+	} while (served < 100 && can_serve(frame));
+	assert_in_range(served, 2, 99);
+	assert_int_equal(peer_bodies, 1);
+	world.engine->now_ms += EXTENTS_PATIENCE_MS;
+	assert_true(can_serve(frame));
+	assert_int_equal(peer_bodies, 0);
+}
+
 /* Many at once, and an engine that ends in the middle. */
 static void serve__ends_with_the_engine(void **state)
 {
@@ -425,6 +443,7 @@ int main(void)
 		world_test(serve__one_after_the_other),
 		world_test(serve__not_into_another_ring),
 		world_test(serve__stops_when_nobody_needs_it_any_more),
+		world_test(serve__more_than_one_segment),
 		world_test(serve__ends_with_the_engine),
 	};
 

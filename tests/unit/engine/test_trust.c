@@ -558,6 +558,38 @@ static void key__changes_when_the_peer_has_it(void **state)
 	assert_not_cut();
 }
 
+/* How often keys are said in so many turns. */
+static int keys_said(int turns)
+{
+	uint8_t said[CHANNEL_SIZE_MAX];
+	int count = 0;
+
+	for (int i = 0; i < turns; i++) {
+		fake.control_size = 0;
+		turn();
+		if (fake.control_size > SEAL_SIZE) {
+			struct cursor c = cursor_of(said, heard(said));
+
+			count += cursor_u32(&c) == 0x4b524e43u && cursor_u32(&c) == 1;
+		}
+	}
+	return count;
+}
+
+/* What is said of keys may get lost, and so may the answer: it is said again until it has come. */
+static void key__is_told_again(void **state)
+{
+	(void)state;
+	become_trusted();
+	assert_int_equal(keys_said(60), 0);
+	engine_change_key(engine, &new_key);
+	assert_int_equal(keys_said(20), 1);
+	assert_int_equal(keys_said(20), 1);
+	assert_int_equal(keys_said(20), 1);
+	engine_change_key(engine, &key);
+	assert_int_equal(keys_said(60), 0);
+}
+
 static void key__a_change_is_called_off(void **state)
 {
 	static const uint8_t none[CLUSTER_KEY_ID_SIZE];
@@ -603,6 +635,7 @@ int main(void)
 		WITH_ENGINE(payload__every_piece_has_its_place),
 		WITH_ENGINE(frame_key__is_replaced_in_time),
 		WITH_ENGINE(key__changes_when_the_peer_has_it),
+		WITH_ENGINE(key__is_told_again),
 		WITH_ENGINE(key__a_change_is_called_off),
 	};
 
