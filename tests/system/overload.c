@@ -188,8 +188,9 @@ static void confchg(cpg_handle_t handle, const struct cpg_name *group,
 	(void)left_count;
 	(void)joined;
 	(void)joined_count;
-	must(cpg_context_get(handle, (void **)&member) == CS_OK, "cpg_context_get fails");
-	member->members = count;
+	if (cpg_context_get(handle, (void **)&member) == CS_OK) { /* else finalized likewise */
+		member->members = count;
+	}
 }
 
 static void open_member(struct member *member, const char *group)
