@@ -168,7 +168,6 @@ static void client_close(struct client *client)
 	client_events_close(client);
 	client_chunks_close(client);
 	client_regions_close(client);
-	client->user->queued_bytes -= client->queued_bytes;
 	user_leave(client->user);
 	ipc_memory_free(&client->shared);
 	list_remove(&client->active);

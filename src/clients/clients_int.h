@@ -122,9 +122,7 @@ struct client {
 
 	/* events */
 	struct ipc_event_writer writer;
-	struct list queue;
-	struct list in_ring;
-	struct list kept;
+	struct list queue, in_ring, kept;
 	uint64_t pins[IPC_PINS / 64]; /* granted ones */
 	uint32_t pin_hint;
 	uint64_t pins_cleared; /* as last seen */
@@ -132,7 +130,8 @@ struct client {
 	uint64_t queued_bytes;	 /* of our memory */
 	uint64_t referred_bytes; /* payloads of unread messages that are not in its ring */
 	uint64_t spilled_bytes;
-	struct list held; /* events that hold a body, oldest first */
+	struct list held,
+		held_slots; /* events that hold a body, and those in slots; oldest first */
 	struct pace pace;
 	uint32_t ring_held; /* records that went into the ring with a body */
 	uint64_t ring_held_bytes;

@@ -31,17 +31,17 @@ struct event *client_event_new(struct client *client, enum ipc_event_kind kind, 
 /* Messages of one slot follow each other. */
 static bool frees_its_slot(const struct client *client, const struct event *event)
 {
-	return event->held.next == &client->held ||
+	return event->held.next == &client->held_slots ||
 	       list_entry(event->held.next, struct event, held)->body != event->body;
 }
 
 /* What was copied out for it frees a slot too, but not by its reading: that does not come here. */
 static void count_read(struct client *client, const struct event *event)
 {
-	if (event->body && event->body->home == BODY_SLOT) {
-		client->pace.read++;
-		client->pace.freed += frees_its_slot(client, event);
-	}
+	bool in_slot = event->body && event->body->home == BODY_SLOT;
+
+	client->pace.read += in_slot || event->chunk;
+	client->pace.freed += in_slot && frees_its_slot(client, event);
 }
 
 void client_event_free(struct client *client, struct event *event)
@@ -234,4 +234,6 @@ void client_events_close(struct client *client)
 	free_all(client, &client->kept);
 	free_all(client, &client->in_ring);
 	free_all(client, &client->queue);
+	client->user->queued_bytes -= client->queued_bytes;
+	client->queued_bytes = 0;
 }

@@ -107,7 +107,7 @@ void client_hold(struct client *client, struct event *event, struct body *body)
 	}
 	body_hold(body, HOLD_CLIENT);
 	event->body = body;
-	list_append(&client->held, &event->held);
+	list_append(body->home == BODY_SLOT ? &client->held_slots : &client->held, &event->held);
 }
 
 void client_let_go(struct client *client, struct event *event)

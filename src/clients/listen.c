@@ -104,6 +104,7 @@ static struct client *client_new(struct clients *clients, int fd, const struct u
 	list_init(&client->shown);
 	list_init(&client->queue);
 	list_init(&client->held);
+	list_init(&client->held_slots);
 	list_init(&client->in_ring);
 	list_init(&client->kept);
 	list_init(&client->chunks);

@@ -16,7 +16,7 @@
 
 struct pace {
 	bool lagging;
-	uint32_t freed, read; /* slots and messages in them, since then: */
+	uint32_t freed, read; /* slots, and messages by reference or put aside, since then: */
 	uint64_t since_ms;
 	uint64_t looked_ms;
 };

@@ -16,8 +16,9 @@
 
 #define REGIONS_PER_CLIENT 64u
 #define SHOWN_MAX	   4096u /* descriptors */
-#define ANNOUNCED_MAX	   64u /* descriptors in one side socket, twice that when all events are read */
-#define MEMORY_LINES	   10 /* a minute */
+#define ANNOUNCED_MAX	   64u	 /* descriptors in one side socket */
+#define ANNOUNCED_MORE	   16u	 /* for a client that has read all its events */
+#define MEMORY_LINES	   10	 /* a minute */
 
 /* An opening of another node's memory that a client has got. */
 struct shown {
@@ -373,14 +374,14 @@ void client_regions_close(struct client *client)
  * takes them with the next event. */
 static bool takes_descriptors(struct client *client)
 {
-	bool read_all = client->writer.consumed == client->writer.written;
+	bool read_all = client->writer.consumed == client->writer.shown;
 	int unread = 0;
 
 	if (client->announced > 0 && ioctl(client->side_fd, SIOCOUTQ, &unread) == 0 &&
 	    unread == 0) {
 		client->announced = 0;
 	}
-	return client->announced < (read_all ? 2 * ANNOUNCED_MAX : ANNOUNCED_MAX);
+	return client->announced < ANNOUNCED_MAX + (read_all ? ANNOUNCED_MORE : 0);
 }
 
 static int announce(struct client *client, uint64_t serial, uint64_t size, int fd)

@@ -81,14 +81,12 @@ static uint64_t move_event(struct client *client, struct event *event, uint64_t 
 	return err ? 0 : copied + 1;
 }
 
-/* `slots`: those in slots as well. */
-static struct event *next_in_the_way(const struct client *client, bool slots)
+static struct event *next_in_the_way(const struct client *client, const struct list *held)
 {
-	list_for_each(it, &client->held) {
+	list_for_each(it, held) {
 		struct event *event = list_entry(it, struct event, held);
 
-		if ((slots || event->body->home != BODY_SLOT) && !event->moved &&
-		    !client_pinned(client, event) &&
+		if (!event->moved && !client_pinned(client, event) &&
 		    clients_pressed_by(client->clients, event->body)) {
 			return event;
 		}
@@ -134,33 +132,39 @@ static uint64_t patience(struct client *client, const struct event *event, uint6
 	return now_ms < due_ms ? due_ms : 0;
 }
 
-/* What waits in slots until the client lags does not hide what is due before. False when the budget is
- * spent. */
-static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
+static bool ends(const struct client *client)
 {
-	struct clients *clients = client->clients;
+	return client->doom || client->slow || client->hung_up;
+}
+
+static void relieve_list(struct client *client, const struct list *held, uint64_t now_ms,
+			 uint64_t *budget)
+{
 	uint64_t copied = 1;
-	bool slots = true;
 	uint64_t due_ms;
 
-	while (copied > 0 && *budget > 0 && !client->doom && !client->slow && !client->hung_up) {
-		struct event *event = next_in_the_way(client, slots);
+	while (copied > 0 && *budget > 0 && !ends(client)) {
+		struct event *event = next_in_the_way(client, held);
 
 		if (!event) {
 			break;
 		}
 		due_ms = patience(client, event, now_ms);
 		if (due_ms > 0) {
-			look_again_at(clients, due_ms);
-			if (event->body->home != BODY_SLOT) {
-				break;
-			}
-			slots = false;
-			continue;
+			look_again_at(client->clients, due_ms);
+			break;
 		}
 		copied = move_event(client, event, *budget);
 		*budget -= copied < *budget ? copied : *budget;
 	}
+}
+
+/* What waits in slots until the client lags does not hide what is due before. False when the budget is
+ * spent. */
+static bool relieve(struct client *client, uint64_t now_ms, uint64_t *budget)
+{
+	relieve_list(client, &client->held, now_ms, budget);
+	relieve_list(client, &client->held_slots, now_ms, budget);
 	return *budget > 0;
 }
 

@@ -102,12 +102,7 @@ static bool is_over(const struct clients *clients, const struct user *user)
 	return most > 0 && limited(user->uid) && user->send_bytes + user->queued_bytes > most;
 }
 
-static bool ends(const struct client *client)
-{
-	return client->doom || client->slow || client->hung_up;
-}
-
-/* NULL: one ends already, and what it had comes back. */
+/* NULL: one is about to go, and what it had comes back. Nothing waits for those who have hung up. */
 static struct client *slowest(const struct clients *clients, const struct user *user)
 {
 	struct client *most = NULL;
@@ -115,10 +110,10 @@ static struct client *slowest(const struct clients *clients, const struct user *
 	list_for_each(it, &clients->all) {
 		struct client *client = list_entry(it, struct client, link);
 
-		if (client->user != user) {
+		if (client->user != user || client->hung_up) {
 			continue;
 		}
-		if (ends(client)) {
+		if (client->doom || client->slow) {
 			return NULL;
 		}
 		if (!most || client->queued_bytes + client->spilled_bytes >

@@ -143,7 +143,7 @@ static void raise_limit(__rlimit_resource_t which, rlim_t wanted, const char *na
 	}
 }
 
-/* Each connection takes three, and may leave another 68 in its sockets, which count as well. */
+/* Each connection takes three, and may leave another 84 in its sockets, which count as well. */
 #define DESCRIPTORS_WANTED 65536
 
 void process_raise_limits(void)

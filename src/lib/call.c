@@ -6,8 +6,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "ipc/memory.h"
+
+/* An answer that does not wait for the ring is there before that. */
+#define TRY_MS 20
 
 static cs_error_t take_data(struct instance *instance, struct answer *answer)
 {
@@ -58,8 +62,14 @@ cs_error_t answer_get(struct instance *instance, const struct ipc_request *reque
 bool answer_try(struct instance *instance, const struct ipc_request *request, struct answer *answer,
 		cs_error_t *error)
 {
+	struct timespec until;
+
 	memset(answer, 0, sizeof(*answer));
-	if (pthread_mutex_trylock(&instance->call_lock)) {
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += TRY_MS * 1000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	if (pthread_mutex_timedlock(&instance->call_lock, &until)) {
 		return false;
 	}
 	*error = ask(instance, request, answer);

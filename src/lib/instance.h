@@ -168,7 +168,7 @@ struct answer {
  * then. */
 cs_error_t answer_get(struct instance *instance, const struct ipc_request *request,
 		      struct answer *answer);
-/* The same. False, and nothing is due: another thread waits for an answer. */
+/* The same. False, and nothing is due: another thread has been waiting for an answer for 20 ms. */
 bool answer_try(struct instance *instance, const struct ipc_request *request, struct answer *answer,
 		cs_error_t *error);
 void answer_end(struct instance *instance, struct answer *answer);
