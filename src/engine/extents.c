@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+#define ROOM_MAX_MS 1000u
+
 struct extent_body {
 	struct body body; /* first */
 	struct engine *engine;
@@ -78,21 +80,42 @@ static void extent_body_free(struct body *body)
 	free(extent);
 }
 
-/* Once for each message that waits: the transport has said why. */
-static void complain(struct engine *engine, uint64_t size)
+/* The transport has said why. */
+static void complain_of_memory(struct engine *engine, uint64_t size)
 {
 	struct extents_stats stats;
 
 	extents_stats(engine->extents, &stats);
-	if (!engine->extents_complained) {
-		engine_log(
-			engine, LOG_ERR,
-			"a message of %llu bytes waits for memory: %llu bytes are there for large "
-			"messages, and more could not be had. It is tried again; until then this "
-			"node holds up the ring, and may be excluded",
-			(unsigned long long)size, (unsigned long long)stats.segment_bytes);
+	engine_log(engine, LOG_ERR,
+		   "a message of %llu bytes waits for memory: %llu bytes are there for large "
+		   "messages, and more could not be had. It is tried again; until then this "
+		   "node holds up the ring, and may be excluded",
+		   (unsigned long long)size, (unsigned long long)stats.segment_bytes);
+}
+
+static void complain_of_room(struct engine *engine, uint64_t size)
+{
+	engine_log(engine, LOG_ERR,
+		   "a message of %llu bytes has found no room for %u ms in the %llu bytes of "
+		   "rdma.extents: until there is some this node holds up the ring, and may be "
+		   "excluded",
+		   (unsigned long long)size, ROOM_MAX_MS,
+		   (unsigned long long)engine->config.slab.extent_bytes);
+}
+
+/* Once for each message that waits. */
+static void complain(struct engine *engine, uint64_t size, int err)
+{
+	if (engine->extents_complained) {
+		return;
 	}
-	engine->extents_complained = true;
+	if (err == -ENOMEM) {
+		complain_of_memory(engine, size);
+		engine->extents_complained = true;
+	} else if (extents_waited_ms(engine->extents, engine->now_ms) >= ROOM_MAX_MS) {
+		complain_of_room(engine, size);
+		engine->extents_complained = true;
+	}
 }
 
 struct body *engine_extent_new(struct engine *engine, uint64_t size)
@@ -102,8 +125,8 @@ struct body *engine_extent_new(struct engine *engine, uint64_t size)
 	int err = body ? extents_take(engine->extents, size, engine->now_ms, &extent) : -ENOMEM;
 
 	if (err) {
-		if (body && err == -ENOMEM) {
-			complain(engine, size);
+		if (body) {
+			complain(engine, size, err);
 		}
 		free(body);
 		return NULL;

@@ -397,6 +397,11 @@ bool extents_short(const struct extents *extents)
 	return extents->waiting_since_ms > 0;
 }
 
+uint64_t extents_waited_ms(const struct extents *extents, uint64_t now_ms)
+{
+	return extents->waiting_since_ms > 0 ? now_ms - extents->waiting_since_ms : 0;
+}
+
 void extents_stats(const struct extents *extents, struct extents_stats *out)
 {
 	*out = (struct extents_stats){.used_bytes = extents->used_bytes,

@@ -81,8 +81,10 @@ void extents_turn(struct extents *extents, uint64_t now_ms);
 /* When extents_turn has something to do, or extents_take may answer otherwise; UINT64_MAX: not by
  * time alone. */
 uint64_t extents_next_deadline_ms(const struct extents *extents);
-/* A message waits for a place. */
+/* A message waits for a place... */
 bool extents_short(const struct extents *extents);
+/* ...for so long. */
+uint64_t extents_waited_ms(const struct extents *extents, uint64_t now_ms);
 void extents_stats(const struct extents *extents, struct extents_stats *out);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ struct world {
 	struct body *held; /* the first delivered body, if hold is set */
 	bool hold;
 	bool freed;
+	char said[512]; /* last */
 };
 
 static struct world world;
@@ -107,7 +109,7 @@ static void say(void *ctx, int priority, const char *text)
 {
 	(void)ctx;
 	(void)priority;
-	(void)text;
+	snprintf(world.said, sizeof(world.said), "%s", text);
 }
 
 static const struct engine_config config = {
@@ -492,6 +494,44 @@ static void mcast__no_more_than_members_can_keep(void **state)
 	assert_all_given_back();
 }
 
+/* An operator can tell why this node may be excluded. */
+static void extents__without_room_for_long(void **state)
+{
+	struct body *bodies[100];
+	uint32_t count = 0;
+
+	(void)state;
+	engine_start(world.engine, world.now);
+	turns(200);
+	/* What has waited gets segments of their own, until there is no more. */
+	for (int round = 0; round < 20; round++) {
+		while (count < 100 && (bodies[count] = engine_extent_new(world.engine, 100000))) {
+			count++;
+		}
+		turns(EXTENTS_PATIENCE_MS);
+	}
+	assert_in_range(count, 1, 99);
+	turns(1);
+	bodies[count] = engine_extent_new(world.engine, 100000);
+	assert_null(bodies[count]);
+	body_drop(bodies[--count], HOLD_BUILD);
+	bodies[count] = engine_extent_new(world.engine, 100000);
+	assert_non_null(bodies[count++]); /* nobody has waited */
+	assert_null(engine_extent_new(world.engine, 100000));
+	world.said[0] = '\0';
+	turns(999);
+	assert_null(engine_extent_new(world.engine, 100000));
+	assert_string_equal(world.said, "");
+	turns(1);
+	assert_null(engine_extent_new(world.engine, 100000));
+	assert_non_null(strstr(world.said, "of 100000 bytes has found no room for 1000 ms in the "
+					   "1048576 bytes of rdma.extents"));
+	while (count > 0) {
+		body_drop(bodies[--count], HOLD_BUILD);
+	}
+	assert_all_given_back();
+}
+
 static void note_freed(void *ctx, uint32_t region)
 {
 	(void)ctx;
@@ -631,6 +671,7 @@ int main(void)
 		TEST(mcast__refuses_what_it_cannot_take),
 		TEST(mcast__says_try_again_before_memory_runs_out),
 		TEST(mcast__no_more_than_members_can_keep),
+		TEST(extents__without_room_for_long),
 		TEST(region__lives_until_its_last_message_is_let_go),
 		TEST(frames__malformed_ones_cost_the_peer_its_link),
 		TEST(frames__foreign_ones_leave_no_trace),
