@@ -240,9 +240,11 @@ static bool choose_key(struct handshake *hs, const struct handshake_self *self,
 {
 	for (int wanted = 0; wanted < HANDSHAKE_KEYS; wanted++) {
 		for (int i = 0; i < HANDSHAKE_KEYS; i++) {
-			if (self->keys[i] && memcmp(claim->keys[wanted], self->keys[i]->id,
-						    CLUSTER_KEY_ID_SIZE) == 0) {
-				hs->key = *self->keys[i];
+			const struct cluster_key *key = self->keys[i];
+
+			if (key && !cluster_key_none(key) &&
+			    memcmp(claim->keys[wanted], key->id, sizeof(key->id)) == 0) {
+				hs->key = *key;
 				return true;
 			}
 		}

@@ -68,7 +68,6 @@ static int test(const struct config_source *source)
 	return code;
 }
 
-/* In the process that stays. */
 static int serve(struct daemon *daemon, const char *run_dir)
 {
 	int code;
@@ -102,19 +101,32 @@ static int start(const struct options *options, struct daemon *daemon, struct me
 {
 	static char run_dir_room[PATH_MAX];
 	const char *run_dir = options->run_dir ? options->run_dir : CORONET_DEFAULT_RUN_DIR;
-	int err;
 
 	run_dir = absolute(run_dir, run_dir_room);
 	daemon->run_dir_given = options->run_dir != NULL;
 	log_open(&daemon->config->logging);
 	messages_flush(messages, tell, NULL);
-	err = options->foreground ? 0 : process_background();
-	if (err) {
-		log_say(LOG_PART_MAIN, LOG_ERR, "cannot go into the background: %s",
-			strerror(-err));
-		return EXIT_FORK;
-	}
 	return serve(daemon, run_dir);
+}
+
+/* Before anything is loaded: a key's memory is wiped in a child, and what was locked is not locked there. */
+static int go_into_background(struct messages *messages)
+{
+	int err = process_background();
+
+	if (err) {
+		messages_add(messages, LOG_ERR, "cannot go into the background: %s",
+			     strerror(-err));
+	}
+	return err ? EXIT_FORK : EXIT_OK;
+}
+
+static int refuse(struct messages *messages, int code)
+{
+	openlog("coronetd", LOG_PID, LOG_DAEMON);
+	messages_flush(messages, complain_to_syslog, NULL);
+	process_tell_parent(code);
+	return code;
 }
 
 static int run(const struct options *options)
@@ -127,14 +139,16 @@ static int run(const struct options *options)
 	confine_begin();
 	/* Until it can be served: its default is to end the process. */
 	signal(SIGHUP, SIG_IGN);
+	code = options->foreground ? EXIT_OK : go_into_background(&messages);
+	if (code) {
+		return refuse(&messages, code);
+	}
 	daemon.source.path = absolute(options->config, config_room);
 	daemon.source.node = options->node;
 	code = config_load(&daemon.source, &messages, &daemon.config);
 	code = code ? code : key_load(daemon.config, &messages, &daemon.key);
 	if (code) {
-		openlog("coronetd", LOG_PID, LOG_DAEMON);
-		messages_flush(&messages, complain_to_syslog, NULL);
-		return code;
+		return refuse(&messages, code);
 	}
 	code = start(options, &daemon, &messages);
 	key_free(&daemon.key);

@@ -107,7 +107,8 @@ int engine_trust_init(struct engine *engine)
 	}
 	engine->trust = trust;
 	trust->key = *wanted->key;
-	if (strlen(wanted->cluster_name) >= sizeof(trust->cluster_name)) {
+	if (cluster_key_none(&trust->key) ||
+	    strlen(wanted->cluster_name) >= sizeof(trust->cluster_name)) {
 		return -EINVAL;
 	}
 	memcpy(trust->cluster_name, wanted->cluster_name, strlen(wanted->cluster_name) + 1);

@@ -104,6 +104,25 @@ lost=$((40 * 50 - $(grep -c "unknown key" "$work/loud")))
 	fail "broken lines: $(grep -v "^[A-Z][a-z]* [0-9 ]*:[0-9]*:[0-9.]* [a-z]* *\[" "$work/loud" | head -n 3)"
 exec 3<&-
 
+# What is read before the fork would not be there behind it: the key's memory is not inherited.
+run 0 "$ring_build/coronet-keygen" -k "$work/key"
+{
+	sed -e 's/transport: shm/&\n\tsecauth: on\n\tkeyfile: key/' -e "s,keyfile: ,&$work/," \
+		-e 's/nodeid: 7/nodeid: 8/' "$conf"
+	printf 'nodelist {\n\tnode {\n\t\tnodeid: 9\n\t}\n}\n'
+} >"$work/key.conf"
+for id in 8 9; do
+	run 0 "$coronetd" -c "$work/key.conf" --node "$id" --run-dir "$work/key$id"
+done
+member_of_two() {
+	CORONET_RUN_DIR=$work/key8 "$ring_build/coronet-status" --json | tr -d ' \n' | grep -q '"members_count":2[,}]'
+}
+until_true 20 member_of_two || fail "no ring with a key: $(tail -n 5 "$work/log")"
+run 0 "$coronetd" -t -c "$work/key.conf" --node 8
+key=$(sed -n 's/.* key \([0-9a-f]\{16\}\) from .*/\1/p' "$work/out")
+CORONET_RUN_DIR=$work/key9 "$ring_build/coronet-status" --json >"$work/out" || fail "no status"
+says "\"$key\""
+
 shm_after=$(ls /dev/shm)
 [ "$shm_before" = "$shm_after" ] || case $shm_after in
 *coronet*) fail "left in /dev/shm: $shm_after" ;;

@@ -148,6 +148,19 @@ static void prove__needs_the_key(void **state)
 	assert_int_equal(say_proof(&run), -EBADMSG);
 }
 
+/* Key memory that was wiped is nobody's key, though everybody knows what is in it. */
+static void answer__no_key_of_zeros(void **state)
+{
+	static const struct cluster_key zeros;
+	struct run run;
+
+	(void)state;
+	start(&run);
+	run.i_self.keys[0] = run.r_self.keys[0] = &zeros;
+	say_hello(&run);
+	assert_int_equal(say_answer(&run), -EACCES);
+}
+
 static void prove__needs_the_cluster(void **state)
 {
 	struct run run;
@@ -310,6 +323,7 @@ int main(void)
 		cmocka_unit_test(all__both_have_the_same_keys),
 		cmocka_unit_test(all__the_dialling_side_prefers),
 		cmocka_unit_test(prove__needs_the_key),
+		cmocka_unit_test(answer__no_key_of_zeros),
 		cmocka_unit_test(prove__needs_the_cluster),
 		cmocka_unit_test(answer__says_what_is_not_in_common),
 		cmocka_unit_test(all__no_bent_bit),
