@@ -22,6 +22,7 @@
 /* A peer that says HELLO without pause costs us no more than this. */
 #define ANSWER_PAUSE_MS 20u
 #define COMPLAIN_MS	60000u
+#define COMPLAINTS	4u /* about one node, in a minute */
 
 _Static_assert(SEALED_HEAD_SIZE + AEAD_TAG_SIZE == SEAL_SIZE, "limits.h leaves room for a seal");
 
@@ -53,6 +54,7 @@ void trust_complain(struct engine *engine, struct acquaintance *peer, int priori
 		    const char *format, ...)
 {
 	char text[400];
+	uint32_t unlogged;
 	va_list args;
 	uint32_t about;
 
@@ -60,13 +62,18 @@ void trust_complain(struct engine *engine, struct acquaintance *peer, int priori
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	about = crc32c(text, strlen(text));
-	if (about == peer->complained_about &&
-	    engine->now_ms < peer->complained_at_ms + COMPLAIN_MS) {
+	if ((about == peer->complained_about &&
+	     engine->now_ms < peer->complained_at_ms + COMPLAIN_MS) ||
+	    !seldom_due(&peer->complaints, COMPLAINTS, engine->now_ms, &unlogged)) {
 		return;
 	}
 	peer->complained_about = about;
 	peer->complained_at_ms = engine->now_ms;
-	engine_log(engine, priority, "%s", text);
+	if (unlogged > 0) {
+		engine_log(engine, priority, "%s" SELDOM_MORE, text, unlogged);
+	} else {
+		engine_log(engine, priority, "%s", text);
+	}
 }
 
 static void session_end(struct session *session)

@@ -11,6 +11,7 @@
 #define CORONET_ENGINE_TRUST_H
 
 #include "base/list.h"
+#include "base/seldom.h"
 #include "crypto/aead.h"
 #include "crypto/handshake.h"
 #include "crypto/replay.h"
@@ -57,6 +58,7 @@ struct acquaintance {
 	uint32_t got;				    /* generation of ours that it has */
 	uint64_t complained_at_ms;
 	uint32_t complained_about; /* digest of the text */
+	struct seldom complaints;
 };
 
 struct trust {

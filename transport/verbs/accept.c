@@ -19,23 +19,27 @@
 
 /* The same complaint about the same node is not repeated for this long. */
 #define COMPLAIN_AGAIN_MS 10000
+/* Of all that anybody can cause, a minute. */
+#define COMPLAINTS 10
 
 static void complain(struct transport *t, const struct handshake_request *request,
 		     const struct rdma_cm_id *id, enum reject_reason reason)
 {
+	uint32_t unlogged;
 	char from[64];
 
 	if (reason == REJECT_ALIVE || reason == REJECT_OLD || reason == REJECT_NO_SESSION ||
 	    (reason == t->complaint && request->node == t->complaint_node &&
-	     t->now_ms < t->complaint_ms + COMPLAIN_AGAIN_MS)) {
+	     t->now_ms < t->complaint_ms + COMPLAIN_AGAIN_MS) ||
+	    !seldom_due(&t->complaints, COMPLAINTS, t->now_ms, &unlogged)) {
 		return;
 	}
 	t->complaint = reason;
 	t->complaint_node = request->node;
 	t->complaint_ms = t->now_ms;
 	verbs_addr_text(&id->route.addr.dst_storage, from, sizeof(from));
-	verbs_log(t, LOG_WARNING, "refused a connection of node %u from %s: %s", request->node,
-		  from, verbs_reject_text(reason));
+	verbs_log(t, LOG_WARNING, "refused a connection of node %u from %s: %s" SELDOM_MORE,
+		  request->node, from, verbs_reject_text(reason), unlogged);
 }
 
 static void reject(struct transport *t, struct rdma_cm_id *id, enum reject_reason reason)

@@ -15,6 +15,7 @@
 #include <rdma/rdma_cma.h>
 
 #include "base/limits.h"
+#include "base/seldom.h"
 #include "transport.h"
 #include "verbs/handshake.h"
 #include "verbs/queue.h"
@@ -225,6 +226,7 @@ struct transport {
 	enum reject_reason complaint;
 	uint32_t complaint_node;
 	uint64_t complaint_ms;
+	struct seldom complaints;
 
 	/* One page: its first bytes may be READ by peers, its second half receives what we READ of
 	 * theirs. Keepalives mean no bytes, but READs of none are fatal to soft-RoCE (Linux 6.1)

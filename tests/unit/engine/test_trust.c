@@ -26,6 +26,7 @@
 static struct engine *engine;
 static struct slab *slab;
 static uint64_t now;
+static uint32_t lines; /* of the log */
 static struct cluster_key key, other_key, new_key;
 static const struct crypto_suite suite = {CRYPTO_AES256, CRYPTO_SHA256};
 
@@ -60,6 +61,7 @@ static void say(void *ctx, int priority, const char *text)
 	(void)ctx;
 	(void)priority;
 	(void)text;
+	lines++;
 }
 
 static const struct engine_config config = {
@@ -216,6 +218,7 @@ static int set_up(void **state)
 
 	(void)state;
 	now = 1000;
+	lines = 0;
 	sessions = 0;
 	peer_self = (struct handshake_self){.suite = suite,
 					    .cluster_name = "c",
@@ -322,6 +325,26 @@ static void control__in_the_clear_is_not_heard(void **state)
 	comes(bytes, 3);
 	assert_int_equal(status().stats.clear, 3);
 	assert_not_cut();
+}
+
+/* Nothing that is said before the proof may fill the log, however it is varied. */
+static void log__not_filled_by_a_stranger(void **state)
+{
+	uint8_t broken[8] = {0};
+	struct writer w = writer_of(broken, sizeof(broken));
+	uint32_t before = lines;
+
+	(void)state;
+	writer_u32(&w, HANDSHAKE_MAGIC);
+	for (int i = 0; i < 500; i++) {
+		comes("in the clear", 12);
+		comes(broken, sizeof(broken));
+	}
+	assert_in_range(lines - before, 2, 8);
+	now += 60000;
+	comes("in the clear", 12);
+	comes(broken, sizeof(broken));
+	assert_in_range(lines - before, 4, 10);
 }
 
 static void control__once_more(void **state)
@@ -623,6 +646,7 @@ int main(void)
 		WITH_ENGINE(hello__with_another_key),
 		WITH_ENGINE(hello__without_pause_is_answered_seldom),
 		WITH_ENGINE(control__in_the_clear_is_not_heard),
+		WITH_ENGINE(log__not_filled_by_a_stranger),
 		WITH_ENGINE(control__once_more),
 		WITH_ENGINE(control__bent),
 		WITH_ENGINE(control__of_no_session),

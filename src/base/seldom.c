@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* See seldom.h. */
-#include "clients/seldom.h"
+#include "base/seldom.h"
 
 #define SELDOM_MS 60000u
 
