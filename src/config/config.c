@@ -24,6 +24,15 @@ static void fill_fallbacks(struct config *config)
 	}
 }
 
+/* What only the host could not say may be well when the daemon is started again: systemd tries that for EXIT_FATAL. */
+static int code_of(int err)
+{
+	if (err == -EAGAIN) {
+		return EXIT_FATAL;
+	}
+	return err ? EXIT_CONFIG : EXIT_OK;
+}
+
 static int parse(const char *path, const char *text, size_t size, struct messages *messages,
 		 struct config *config)
 {
@@ -36,10 +45,7 @@ static int parse(const char *path, const char *text, size_t size, struct message
 	fill_fallbacks(config);
 	err = config_parse_text(&parser, text, size);
 	err = err ? err : config_check(&parser);
-	if (err) {
-		return parser.logging_fault ? EXIT_LOGGING : EXIT_CONFIG;
-	}
-	return EXIT_OK;
+	return parser.logging_fault ? EXIT_LOGGING : code_of(err);
 }
 
 int config_parse(const char *path, const char *text, size_t size, struct messages *messages,
@@ -84,7 +90,7 @@ static int complete(struct config *config, const struct config_source *source,
 
 	err = err ? err : config_resolve(config, source, messages);
 	err = err ? err : config_find_local(config, source, messages);
-	return err ? EXIT_CONFIG : EXIT_OK;
+	return code_of(err);
 }
 
 int config_load(const struct config_source *source, struct messages *messages, struct config **out)

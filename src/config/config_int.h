@@ -108,11 +108,11 @@ const char *config_nearest(const char *wrong, const char *const *words, size_t c
 __attribute__((format(printf, 3, 4))) int config_fail(struct config_parser *parser, uint32_t line,
 						      const char *format, ...);
 
-/* values.c: gives a key its value. 0 or -EINVAL, said. */
+/* values.c: gives a key its value. 0 or -EINVAL, said; -EAGAIN when the host could not be asked who a name is. */
 int config_set(struct config_parser *parser, const struct config_key *key, void *object,
 	       const struct config_item *item);
 
-/* parser.c: reads a text into parser->config. 0 or -EINVAL, said. */
+/* parser.c: reads a text into parser->config. Errors as config_set. */
 int config_parse_text(struct config_parser *parser, const char *text, size_t size);
 
 /* check.c: what keys mean together; computes what is in force. 0 or -EINVAL, said. */
@@ -123,7 +123,7 @@ int config_file_read(const char *path, char **text, size_t *size);
 /* The files of uidgid.d next to the configuration. 0 or -EINVAL, said. */
 int config_read_uidgid_d(struct config *config, struct messages *messages);
 
-/* nodes.c: looks up the ring addresses. 0 or -EINVAL, said. */
+/* nodes.c: looks up the ring addresses. 0 or -EINVAL, said; -EAGAIN when that may be another time. */
 int config_resolve(struct config *config, const struct config_source *source,
 		   struct messages *messages);
 

@@ -80,11 +80,12 @@ static int read_uidgid_file(struct config *config, const char *path, struct mess
 	return err;
 }
 
-static bool is_regular(const char *path)
+/* What cannot be looked at is read all the same, which then says why not. */
+static bool is_to_be_read(const char *path)
 {
 	struct stat status;
 
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+	return stat(path, &status) == 0 ? S_ISREG(status.st_mode) : errno != ENOENT;
 }
 
 int config_read_uidgid_d(struct config *config, struct messages *messages)
@@ -98,11 +99,17 @@ int config_read_uidgid_d(struct config *config, struct messages *messages)
 
 	snprintf(directory, sizeof(directory), "%.*suidgid.d",
 		 slash ? (int)(slash + 1 - config->path) : 0, config->path);
-	/* No such directory is the usual case. */
 	count = scandir(directory, &entries, is_config_name, alphasort);
+	/* No such directory is the usual case. */
+	if (count < 0 && errno != ENOENT) {
+		config_say(messages, LOG_ERR, directory, 0,
+			   "cannot be read: %s; who may use the service stands there",
+			   strerror(errno));
+		return -EINVAL;
+	}
 	for (int i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
-		if (err == 0 && is_regular(path)) {
+		if (err == 0 && is_to_be_read(path)) {
 			err = read_uidgid_file(config, path, messages);
 		}
 		free(entries[i]);

@@ -41,6 +41,13 @@ static uint32_t port_of(const struct config *config, const struct config_node *n
 	return node->port ? node->port : config->port;
 }
 
+/* Of a name server that does not answer yet, as after a power cut, nobody learns that the configuration is wrong. */
+static bool may_pass(int lookup_error)
+{
+	return lookup_error == EAI_AGAIN || lookup_error == EAI_SYSTEM ||
+	       lookup_error == EAI_MEMORY;
+}
+
 static int resolve(struct config *config, struct config_node *node, struct messages *messages)
 {
 	struct addrinfo hints = {.ai_family =
@@ -61,7 +68,7 @@ static int resolve(struct config *config, struct config_node *node, struct messa
 			"numeric address, or see that the name stands in /etc/hosts",
 			node->id, node->ring_addr,
 			err == EAI_SYSTEM ? strerror(errno) : gai_strerror(err));
-		return -EINVAL;
+		return may_pass(err) ? -EAGAIN : -EINVAL;
 	}
 	one = choose(found, (enum config_ip_version)config->ip_version);
 	memcpy(&node->addr, one->ai_addr, one->ai_addrlen);

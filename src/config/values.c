@@ -172,13 +172,29 @@ static int set_text(struct config_parser *parser, const struct config_key *key, 
 	return 0;
 }
 
-/* A number, or a name that `look_up` knows. */
+static int unknown_id(struct config_parser *parser, const struct config_item *item, int err)
+{
+	const char *kind = strcmp(item->name, "uid") == 0 ? "user" : "group";
+
+	if (err == -ENOENT) {
+		return config_fail(parser, item->line, "%s: there is no %s \"%s\" on this host%s",
+				   item->name, kind, item->value, hash_hint(item->value));
+	}
+	config_fail(parser, item->line,
+		    "%s: the system cannot say now who the %s \"%s\" is: %s. A number needs no "
+		    "look-up",
+		    item->name, kind, item->value, strerror(-err));
+	return -EAGAIN;
+}
+
+/* A number, or a name that `look_up` knows: 0, -ENOENT when there is none, or why nobody could say. */
 static int parse_id(struct config_parser *parser, const struct config_item *item,
-		    bool (*look_up)(const char *name, uint32_t *id), uint32_t *id)
+		    int (*look_up)(const char *name, uint32_t *id), uint32_t *id)
 {
 	uint64_t value;
 	bool negative;
 	const char *rest;
+	int err;
 
 	if (parse_number(item->value, &value, &negative, &rest) && *rest == '\0') {
 		if (negative || value >= UINT32_MAX) {
@@ -189,28 +205,43 @@ static int parse_id(struct config_parser *parser, const struct config_item *item
 		*id = (uint32_t)value;
 		return 0;
 	}
-	if (!look_up(item->value, id)) {
-		return config_fail(parser, item->line, "%s: there is no %s \"%s\" on this host%s",
-				   item->name, strcmp(item->name, "uid") == 0 ? "user" : "group",
-				   item->value, hash_hint(item->value));
+	err = look_up(item->value, id);
+	return err ? unknown_id(parser, item, err) : 0;
+}
+
+/* getpwnam(3): which of them says that there is nobody depends on where names come from. */
+static int no_such_name(int err)
+{
+	switch (err) {
+	case 0:
+	case ENOENT:
+	case ESRCH:
+	case EBADF:
+	case EPERM:
+		return -ENOENT;
+	default:
+		return -err;
 	}
-	return 0;
 }
 
-static bool look_up_user(const char *name, uint32_t *id)
+static int look_up_user(const char *name, uint32_t *id)
 {
-	struct passwd *user = getpwnam(name);
+	struct passwd *user;
 
+	errno = 0;
+	user = getpwnam(name);
 	*id = user ? user->pw_uid : 0;
-	return user != NULL;
+	return user ? 0 : no_such_name(errno);
 }
 
-static bool look_up_group(const char *name, uint32_t *id)
+static int look_up_group(const char *name, uint32_t *id)
 {
-	struct group *group = getgrnam(name);
+	struct group *group;
 
+	errno = 0;
+	group = getgrnam(name);
 	*id = group ? group->gr_gid : 0;
-	return group != NULL;
+	return group ? 0 : no_such_name(errno);
 }
 
 static int add_uid(struct config_parser *parser, const struct config_item *item)

@@ -531,7 +531,6 @@ int daemon_open(struct daemon *daemon, const char *run_dir)
 		(unsigned long long)config->config_version, config->path);
 	code = open_files(daemon, run_dir);
 	if (code == EXIT_OK) {
-		process_raise_limits();
 		confine(config);
 		code = open_loop(daemon);
 	}

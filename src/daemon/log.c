@@ -14,6 +14,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/system_log.h"
+
 #define LINE_MAX_BYTES 2048
 #define RECORDER_BYTES (512 * 1024)
 #define SILENT	       (-1)
@@ -24,13 +26,14 @@ static struct {
 	bool open;
 	bool detached;
 	bool fileline, function_name;
-	int32_t stderr_target, file_target;
+	int32_t stderr_target, syslog_target, file_target;
+	int facility;
 	char file_path[CONFIG_TEXT_MAX];
 	int highest[LOG_PARTS]; /* least important priority that any target takes */
 	bool recorder;
 	char recorder_path[PATH_MAX];
-	uint64_t lost;
-} state = {.stderr_target = -1, .file_target = -1};
+	uint64_t lost, lost_to_syslog;
+} state = {.stderr_target = -1, .syslog_target = -1, .file_target = -1};
 
 const char *log_priority_name(int priority)
 {
@@ -82,6 +85,33 @@ static void stderr_line(int32_t target, struct qb_log_callsite *site, struct tim
 	size = strnlen(line, LINE_MAX_BYTES);
 	line[size] = '\n';
 	write_line(line, size + 1);
+}
+
+/* --- The system's log ---------------------------------------------------------------------------- */
+
+/* Traces are libqb's own level. */
+static int syslog_priority(uint8_t priority)
+{
+	return priority > LOG_DEBUG ? LOG_DEBUG : priority;
+}
+
+static void syslog_line(int32_t target, struct qb_log_callsite *site, struct timespec *time,
+			const char *text)
+{
+	char line[LINE_MAX_BYTES + 1] = "";
+
+	if (state.lost_to_syslog > 0) {
+		snprintf(line, sizeof(line), "(%llu lines were lost here)",
+			 (unsigned long long)state.lost_to_syslog);
+		if (system_log_write(_PATH_LOG, state.facility | LOG_WARNING, line) == 0) {
+			state.lost_to_syslog = 0;
+		}
+		line[0] = '\0';
+	}
+	qb_log_target_format(target, site, time, text, line);
+	if (system_log_write(_PATH_LOG, state.facility | syslog_priority(site->priority), line)) {
+		state.lost_to_syslog++;
+	}
 }
 
 /* --- What goes where ----------------------------------------------------------------------------- */
@@ -201,8 +231,10 @@ static void init(int facility)
 {
 	if (!state.open) {
 		qb_log_init("coronetd", facility, LOG_EMERG);
+		qb_log_ctl(QB_LOG_SYSLOG, QB_LOG_CONF_ENABLED, false);
 		qb_log_tags_stringify_fn_set(part_name);
 		state.stderr_target = qb_log_custom_open(stderr_line, NULL, NULL, NULL);
+		state.syslog_target = qb_log_custom_open(syslog_line, NULL, NULL, NULL);
 		state.open = true;
 	}
 }
@@ -218,9 +250,11 @@ int log_open(const struct config_logging *logging)
 	}
 	state.fileline = logging->fileline;
 	state.function_name = logging->function_name;
-	qb_log_ctl(QB_LOG_SYSLOG, QB_LOG_CONF_FACILITY, logging->all.syslog_facility);
-	qb_log_format_set(QB_LOG_SYSLOG, "[%g] %b");
-	filter(QB_LOG_SYSLOG, logging, syslog_level);
+	state.facility = logging->all.syslog_facility;
+	if (state.syslog_target >= 0) {
+		qb_log_format_set(state.syslog_target, "[%g] %b");
+		filter(state.syslog_target, logging, syslog_level);
+	}
 	if (state.stderr_target >= 0) {
 		qb_log_format_set(state.stderr_target, line_format(logging));
 		filter(state.stderr_target, logging, stderr_level);
@@ -246,6 +280,7 @@ void log_close(void)
 {
 	if (state.open) {
 		qb_log_fini();
+		system_log_close();
 		state.open = false;
 	}
 }

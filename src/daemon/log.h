@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The log: libqb's, to stderr, syslog, a file and the flight recorder. Until log_open nothing is written. Single-threaded.
- * Whoever reads stderr may be slow or stopped: lines that it does not take at once are dropped and counted, for the ring must not wait. */
+ * Whoever reads stderr or the system's log may be slow or stopped: lines that are not taken at once are dropped and counted, for the
+ * ring must not wait. */
 #ifndef CORONET_DAEMON_LOG_H
 #define CORONET_DAEMON_LOG_H
 

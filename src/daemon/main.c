@@ -56,8 +56,11 @@ static int test(const struct config_source *source)
 	struct messages messages = {0};
 	struct config *config = NULL;
 	struct cluster_key *key = NULL;
-	int code = config_load(source, &messages, &config);
+	int code;
 
+	/* What root may read and the daemon, which gives that up, may not is not in order. */
+	confine_begin();
+	code = config_load(source, &messages, &config);
 	code = code ? code : key_load(config, &messages, &key);
 	messages_flush(&messages, complain, NULL);
 	if (code == EXIT_OK) {
@@ -72,6 +75,7 @@ static int serve(struct daemon *daemon, const char *run_dir)
 {
 	int code;
 
+	process_raise_limits();
 	process_raise_priority(daemon->config);
 	code = daemon_open(daemon, run_dir);
 	if (process_tell_parent(code) && code == EXIT_OK) {

@@ -184,8 +184,10 @@ static void lock_memory(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY &&
-	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) {
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur != RLIM_INFINITY) {
+		log_say(LOG_PART_MAIN, LOG_INFO,
+			"memory is not locked and may be swapped out: RLIMIT_MEMLOCK is a limit");
+	} else if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) {
 		log_say(LOG_PART_MAIN, LOG_INFO, "memory is not locked: %s", strerror(errno));
 	}
 }

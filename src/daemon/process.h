@@ -14,8 +14,8 @@ int process_tell_parent(int exit_code);
 /* Tells systemd (sd_notify(3)), if it wants to know: "READY=1". */
 void process_notify(const char *text);
 
-/* As many descriptors and as much locked memory as the process may have; the configured priority and memory locked as far as that is
- * permitted. Says in the log what was not. */
+/* First as many descriptors and as much locked memory as the process may have, then the configured priority, and memory locked if there is no
+ * limit. Says in the log what was not permitted. */
 void process_raise_limits(void);
 void process_raise_priority(const struct config *config);
 

@@ -70,6 +70,7 @@ static void keep(const struct config *old, struct config *new)
 	new->crypto_cipher = old->crypto_cipher;
 	new->crypto_hash = old->crypto_hash;
 	KEEP("totem.interface.mcastport", port);
+	KEEP("totem.ip_version", ip_version);
 	KEEP("system.sched_rr", sched_rr);
 	KEEP("system.syscall_filter", syscall_filter);
 	KEEP("logging.blackbox", logging.blackbox);
@@ -113,12 +114,16 @@ static void keep_addresses(const struct config *old, struct config *new)
 		const struct config_node *before = config_node(old, node->id);
 
 		if (before && before->addr.ss_family != 0 &&
-		    !host_addr_equal(&before->addr, &node->addr)) {
+		    (before->port != node->port || !host_addr_equal(&before->addr, &node->addr))) {
 			log_say(LOG_PART_MAIN, LOG_NOTICE,
-				"reload: ring0_addr of node %u stays %s; to change it, reload once "
-				"without this node and once more with it",
-				node->id, before->ring_addr);
+				"reload: ring0_addr and ring0_port of node %u stay as they are, %s; to "
+				"change them, %s",
+				node->id, before->ring_addr,
+				node->id == config_local(new)->id
+					? "restart the daemon"
+					: "reload once without this node and once more with it");
 			node->addr = before->addr;
+			node->port = before->port;
 			memcpy(node->ring_addr, before->ring_addr, sizeof(node->ring_addr));
 		}
 	}

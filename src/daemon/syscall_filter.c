@@ -232,14 +232,32 @@ static int allow_itself(scmp_filter_ctx filter)
 	return err ? err : allow_if_int(filter, "prctl", 0, PR_SET_VMA);
 }
 
-/* The C library tries clone3, whose flags no filter can see, and takes clone when there is none. */
 static int allow_forking(scmp_filter_ctx filter)
 {
-	int newer = seccomp_syscall_resolve_name("clone3");
 	int err = allow(filter, "setsid", 0, NULL);
 
-	err = err ? err : allow_if(filter, "clone", CLONE_FLAGS, NAMESPACES, 0);
-	return err || newer < 0 ? err : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), newer, 0);
+	return err ? err : allow_if(filter, "clone", CLONE_FLAGS, NAMESPACES, 0);
+}
+
+static int refuse_politely(scmp_filter_ctx filter, const char *name, int with)
+{
+	int number = seccomp_syscall_resolve_name(name);
+
+	return number < 0 ? 0 : seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)with), number, 0);
+}
+
+/* The C library makes threads and processes with all signals blocked: a trap would end the daemon then. It tries
+ * clone3, whose flags no filter can see, and takes clone when there is none. */
+static int refuse_forking(scmp_filter_ctx filter, bool forks)
+{
+	int err = refuse_politely(filter, "clone3", ENOSYS);
+
+	if (err || forks) {
+		return err;
+	}
+	err = refuse_politely(filter, "clone", EPERM);
+	err = err ? err : refuse_politely(filter, "vfork", EPERM);
+	return err ? err : refuse_politely(filter, "fork", EPERM);
 }
 
 static int add_rules(scmp_filter_ctx filter, bool forks)
@@ -249,6 +267,7 @@ static int add_rules(scmp_filter_ctx filter, bool forks)
 	err = err ? err : allow_mapping(filter);
 	err = err ? err : allow_talking(filter);
 	err = err ? err : allow_itself(filter);
+	err = err ? err : refuse_forking(filter, forks);
 	return err || !forks ? err : allow_forking(filter);
 }
 

@@ -2,6 +2,7 @@
 /* Linked into a daemon: on SIGUSR1 it does what somebody would who has taken the daemon over, and says what came of it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,20 @@ static void tried(const char *what, long result)
 		result < 0 ? strerrorname_np(errno) : "done");
 }
 
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* With all signals blocked, as the C library does it. */
+static long thread(void)
+{
+	pthread_t made;
+
+	errno = pthread_create(&made, NULL, nothing, NULL);
+	return errno ? -1 : 0;
+}
+
 static void be_curious(int number)
 {
 	static char name[] = "true";
@@ -28,6 +43,7 @@ static void be_curious(int number)
 	tried("listen to the network", socket(AF_PACKET, SOCK_RAW, 0));
 	tried("send raw packets", socket(AF_INET, SOCK_RAW, 255));
 	tried("fork", syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L));
+	tried("make a thread", thread());
 	tried("become nobody", syscall(SYS_setuid, 65534));
 	tried("read what nobody keeps for itself", open(getenv("CURIOUS"), O_RDONLY));
 }

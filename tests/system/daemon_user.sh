@@ -46,6 +46,15 @@ by_group() {
 	may_ask --regid nogroup --groups root || fail "group root does not count"
 }
 
+# Rules that cannot be read are not taken for none.
+unreadable_rules() {
+	chown nobody "$ring_dir/uidgid.d"
+	chmod 700 "$ring_dir/uidgid.d"
+	kill_node 1 HUP
+	wait_log 1 "uidgid.d: cannot be read: Permission denied"
+	may_ask --regid games --clear-groups || fail "a reload that failed took the rules away"
+}
+
 ring_up 2
 clean_up_at_exit
 chmod 755 "$ring_dir"
@@ -80,6 +89,7 @@ if grep -q "CS_ERR_ACCESS\|refuses" "$work/out"; then
 	wait_log 1 "reload: done"
 	may_ask --regid nogroup --clear-groups || fail "nobody is listed in uidgid, and may not ask"
 	by_group
+	unreadable_rules
 else
 	# The build directory is out of the user's reach: the tool did not even start.
 	echo "not checked: the user nobody cannot run $tool"
