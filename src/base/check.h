@@ -4,7 +4,10 @@
 #ifndef CORONET_BASE_CHECK_H
 #define CORONET_BASE_CHECK_H
 
-/* Says where and what on stderr, then aborts. */
+/* Who is told as well, besides stderr; NULL, as at first: nobody. */
+void check_tell_also(void (*tell)(const char *text));
+
+/* Says where and what, then aborts. */
 _Noreturn void check_failed(const char *file, int line, const char *what);
 
 #define check(condition)                                              \

@@ -289,6 +289,35 @@ static int check_priority(struct config_parser *parser)
 	return 0;
 }
 
+static bool logs_to_file(const struct config_logging *logging)
+{
+	bool any = logging->all.to_logfile == 1;
+
+	for (int part = 0; part < LOG_PARTS; part++) {
+		any = any || logging->parts[part].to_logfile == 1;
+	}
+	return any;
+}
+
+/* The daemon leaves its directory, so another path would mean another file at the next reload. */
+static int check_logfile(struct config_parser *parser)
+{
+	const struct config_logging *logging = &parser->config->logging;
+	const char *path = logging->all.logfile;
+
+	if (path[0] && path[0] != '/') {
+		parser->logging_fault = true;
+		return config_fail(parser, line_of(parser, "logging", "logfile"),
+				   "logfile: %s is not an absolute path", path);
+	}
+	if (logs_to_file(logging) && path[0] == '\0') {
+		parser->logging_fault = true;
+		return config_fail(parser, line_of(parser, "logging", "to_logfile"),
+				   "to_logfile is on, but logfile does not say which file");
+	}
+	return 0;
+}
+
 static int check_paths(struct config_parser *parser)
 {
 	const struct config *config = parser->config;
@@ -297,12 +326,7 @@ static int check_paths(struct config_parser *parser)
 		return config_fail(parser, line_of(parser, "system", "state_dir"),
 				   "state_dir: %s is not an absolute path", config->state_dir);
 	}
-	if (config->logging.all.to_logfile == 1 && config->logging.all.logfile[0] == '\0') {
-		parser->logging_fault = true;
-		return config_fail(parser, line_of(parser, "logging", "to_logfile"),
-				   "to_logfile is on, but logfile does not say which file");
-	}
-	return 0;
+	return check_logfile(parser);
 }
 
 /* With shm all nodes are on this host and need no address. */

@@ -14,6 +14,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "daemon/system_log.h"
 
 #define LINE_MAX_BYTES 2048
@@ -222,9 +223,14 @@ static int open_file(const struct config_logging *logging)
 		snprintf(state.file_path, sizeof(state.file_path), "%s", path);
 	} else {
 		/* After a reload the old file may have been moved away. */
-		qb_log_file_reopen(state.file_target, NULL);
+		return qb_log_file_reopen(state.file_target, NULL);
 	}
 	return state.file_target < 0 ? state.file_target : 0;
+}
+
+static void say_broken(const char *text)
+{
+	log_say(LOG_PART_MAIN, LOG_CRIT, "%s", text);
 }
 
 static void init(int facility)
@@ -236,6 +242,7 @@ static void init(int facility)
 		state.stderr_target = qb_log_custom_open(stderr_line, NULL, NULL, NULL);
 		state.syslog_target = qb_log_custom_open(syslog_line, NULL, NULL, NULL);
 		state.open = true;
+		check_tell_also(say_broken);
 	}
 }
 

@@ -40,7 +40,10 @@ int directory_make(const char *path)
 		}
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, 0755) && errno != EEXIST) {
+		if (mkdir(part, 0755) == 0) {
+			/* Whatever the umask: clients have to get in. */
+			(void)chmod(part, 0755);
+		} else if (errno != EEXIST) {
 			return -errno;
 		}
 	}

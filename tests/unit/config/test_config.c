@@ -515,6 +515,11 @@ static void config_parse__logging_faults_have_their_own_code(void **state)
 		WHOLE("") "logging {\nlogger_subsys {\ndebug: on\n}\n}\n", EXIT_LOGGING,
 		"f:15: a logger_subsys section without the key subsys, which says what part of "
 		"the log is meant");
+	assert_refused(WHOLE("") "logging {\nlogfile: l\nto_logfile: yes\n}\n", EXIT_LOGGING,
+		       "f:15: logfile: l is not an absolute path");
+	assert_refused(
+		WHOLE("") "logging {\nlogger_subsys {\nsubsys: MAIN\nto_logfile: yes\n}\n}\n",
+		EXIT_LOGGING, "f: to_logfile is on, but logfile does not say which file");
 	assert_refused(WHOLE("") "logging {\nto_logfile: yes\n}\n", EXIT_LOGGING,
 		       "f:15: to_logfile is on, but logfile does not say which file");
 	assert_refused(WHOLE("") "logging {\nlogging_daemon {\n}\n}\n", EXIT_LOGGING,
