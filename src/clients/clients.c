@@ -420,6 +420,7 @@ void clients_free(struct clients **clients_ptr)
 	}
 	users_free(clients);
 	bury(clients);
+	free(clients->told.text);
 	free(clients->run_dir);
 	free(clients);
 	*clients_ptr = NULL;

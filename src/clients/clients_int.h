@@ -10,6 +10,7 @@
 #include "clients/clients.h"
 #include "clients/pace.h"
 #include "clients/seldom.h"
+#include "clients/told.h"
 #include "ipc/memory.h"
 #include "ipc/shared.h"
 #include "ipc/socket.h"
@@ -154,10 +155,10 @@ struct clients {
 	int listener;
 	int spare_fd; /* given up for a moment to tell a client that there are no descriptors left */
 	struct list all;
-	struct list active;
-	struct list closed;
+	struct list active, closed;
 	struct list mute, users; /* mute: oldest first */
 	struct seldom_lines logged;
+	struct told_status told;
 	struct client *by_number[PG_CLIENTS_MAX];
 	struct region *regions[TRANSPORT_REGIONS_MAX]; /* by the engine's number */
 	uint32_t region_hint, serial;

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TOLD_MS	   100u
+#define TOLD_FRESH 5u
+
 static void no_memory(struct client *client, const struct ipc_request *request)
 {
 	client_reply(client, (enum ipc_kind)request->kind, CS_ERR_NO_MEMORY, 0, NULL, 0, NULL);
@@ -82,14 +85,33 @@ static void iterate(struct client *client, const struct ipc_request *request)
 	free(items);
 }
 
+/* Who asks more often is told again what was said last: a text takes as long as many messages. */
+static void compose_status(struct clients *clients)
+{
+	const struct clients_config *config = &clients->config;
+	struct told_status *told = &clients->told;
+	uint64_t now = clients_now(clients);
+
+	if (now >= told->since_ms + TOLD_MS) {
+		told->since_ms = now;
+		told->count = 0;
+	}
+	if (told->text && told->count >= TOLD_FRESH) {
+		return;
+	}
+	told->count++;
+	free(told->text);
+	told->text = config->status ? config->status(config->ctx) : NULL;
+}
+
 static void status(struct client *client)
 {
-	const struct clients_config *config = &client->clients->config;
-	char *text = config->status ? config->status(config->ctx) : NULL;
+	const char *text;
 
+	compose_status(client->clients);
+	text = client->clients->told.text;
 	client_reply(client, IPC_STATUS, text ? CS_OK : CS_ERR_NOT_SUPPORTED, 0, text,
 		     text ? strlen(text) : 0, NULL);
-	free(text);
 }
 
 void client_query(struct client *client, const struct ipc_request *request)

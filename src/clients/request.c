@@ -158,6 +158,12 @@ static void handle(struct client *client, const struct ipc_request *request)
 	}
 }
 
+/* One of these at a time: others have their turn between. */
+static bool is_dear(uint32_t kind)
+{
+	return kind == IPC_STATUS || kind == IPC_ITERATE;
+}
+
 void client_request_ready(void *arg, short revents)
 {
 	struct client *client = arg;
@@ -179,6 +185,9 @@ void client_request_ready(void *arg, short revents)
 			client_end(client);
 		} else {
 			handle(client, &request);
+			if (is_dear(request.kind)) {
+				return;
+			}
 		}
 	}
 }

@@ -159,8 +159,12 @@ static bool host_allow(void *ctx, uid_t uid, const gid_t *groups, size_t count)
 
 static char *host_status(void *ctx)
 {
+	static int told;
+	char *text = NULL;
+
 	(void)ctx;
-	return strdup("the status text");
+	return asprintf(&text, "the status text, composed for the %dth time", ++told) < 0 ? NULL
+											  : text;
 }
 
 static void note_handle(void *ctx, const struct clients_handle *handle)

@@ -502,6 +502,38 @@ static void tool__may_only_look(void **state)
 	close(raw.fd);
 }
 
+static int status_number(struct raw *raw)
+{
+	static const char before[] = "the status text, composed for the ";
+	struct ipc_request request = {.kind = IPC_STATUS};
+	static _Alignas(8) uint8_t buf[IPC_REPLY_MAX];
+
+	assert_int_equal(ipc_call(raw->fd, &request, buf, NULL), 0);
+	assert_memory_equal(buf + sizeof(struct ipc_reply), before, sizeof(before) - 1);
+	return atoi((char *)buf + sizeof(struct ipc_reply) + sizeof(before) - 1);
+}
+
+/* The text takes as long as many messages: who asks all the time gets the same again. */
+static void tool__asks_without_end(void **state)
+{
+	struct ipc_request request = hello;
+	struct raw raw = {.fd = ipc_connect(server_dir(server))};
+	int first;
+	int last;
+
+	(void)state;
+	request.arg = IPC_HELLO_TOOL;
+	assert_int_equal(call(&raw, &request, NULL), CS_OK);
+	first = last = status_number(&raw);
+	for (int i = 0; i < 2000; i++) {
+		last = status_number(&raw);
+	}
+	assert_true(last - first < 1000);
+	poll(NULL, 0, 200);
+	assert_int_equal(status_number(&raw), last + 1);
+	close(raw.fd);
+}
+
 /* One of the three sockets closed is as good as all. */
 static void sockets__side_closed(void **state)
 {
@@ -1033,6 +1065,7 @@ int main(void)
 		cmocka_unit_test(hello__never_said),
 		cmocka_unit_test(hello__daemon_slept),
 		cmocka_unit_test(tool__may_only_look),
+		cmocka_unit_test(tool__asks_without_end),
 		cmocka_unit_test(sockets__side_closed),
 		cmocka_unit_test(sockets__event_closed),
 		cmocka_unit_test(sockets__event_full),
