@@ -129,6 +129,7 @@ locks_memory() {
 	prlimit --memlock=8388608 "$ring_build/coronetd" -f -c "$work/yes.conf" --run-dir "$work/locked" >"$work/locked.log" 2>&1 &
 	started locked
 	locked_pid=$!
+	# shellcheck disable=SC2016 # awk's own field
 	until_true 10 awk '/^VmLck/ { exit !($2 > 1000) }' "/proc/$locked_pid/status" || fail "root's daemon locks no memory"
 	kill "$locked_pid"
 	wait "$locked_pid"
