@@ -132,6 +132,11 @@ void engine_borrow_flush(struct engine *engine)
 		if (lender->due_count > 0) {
 			tell(engine, lender);
 		}
+		if (lender->due_count > LOANS_MAX) {
+			engine_link_cut(engine, lender->node,
+					"it lends more than it may and takes nothing back");
+			return; /* the lender is gone */
+		}
 	}
 }
 

@@ -17,7 +17,6 @@
 #include "base/check.h"
 #include "store/mark.h"
 
-#define LOANS_MAX     8192u
 #define BORROWERS_MAX 128u
 #define LOOK_MS	      100u
 #define LATE_MS	      500u

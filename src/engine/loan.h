@@ -7,6 +7,9 @@
 #include "engine/engine_int.h"
 #include "wire/control.h"
 
+/* Of one node, not given back yet. */
+#define LOANS_MAX 8192u
+
 /* lend.c: our clients' payloads, used by peers where they are */
 int engine_lend_init(struct engine *engine);
 void engine_lend_fini(struct engine *engine);

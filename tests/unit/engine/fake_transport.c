@@ -145,6 +145,9 @@ static int fake_send_control(struct transport *t, uint32_t node, const void *byt
 {
 	(void)t;
 	(void)node;
+	if (fake.controls_full) {
+		return -ENOBUFS;
+	}
 	if (size <= sizeof(fake.control)) {
 		memcpy(fake.control, bytes, size);
 		fake.control_size = size;

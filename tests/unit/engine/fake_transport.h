@@ -18,6 +18,7 @@ struct fake_transport {
 	uint32_t fenced; /* last node fenced */
 	uint32_t fences;
 	uint32_t frames; /* that were to be sent, but there is nobody */
+	bool controls_full;
 	uint32_t controls;
 	uint8_t control[CHANNEL_SIZE_MAX]; /* the last */
 	size_t control_size;

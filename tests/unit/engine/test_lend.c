@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is lent to peers, and for how long; and what is copied before others can have it. Peers are
- * played by the test. */
+/* What is lent to peers, and for how long; what they lend us; and what is copied before others can
+ * have it. Peers are played by the test. */
 #include "engine/loan.h"
 
 #include <errno.h>
@@ -105,6 +105,7 @@ static int set_up(void **state)
 	world.engine->now_ms = 1000;
 	add_region(REGION, &world.memory[0]);
 	add_region(OTHER, &world.memory[1]);
+	nodeset_add(&world.engine->linked, PEER);
 	engine_lend_link_up(world.engine, PEER, LIFE);
 	return 0;
 }
@@ -273,6 +274,40 @@ static void lend__lost_links_together_get_no_more_than_half(void **state)
 	assert_true(lend(REGION, 0) > 0);
 }
 
+/* A peer lends as much as it wants to and has no room for what it gets back. */
+static uint32_t borrow_without_end(uint32_t turns)
+{
+	struct frame_announce announce = {.size = PIECE};
+
+	engine_borrow_link_up(world.engine, PEER, LIFE);
+	for (uint32_t turn = 1; turn <= turns && fake.fences == 0; turn++) {
+		for (int i = 0; i < 100; i++) {
+			announce.loan++;
+			assert_null(engine_borrow(world.engine, PEER, &announce, true));
+		}
+		engine_borrow_flush(world.engine);
+	}
+	return (uint32_t)announce.loan;
+}
+
+static void borrow__from_whom_takes_nothing_back_ends(void **state)
+{
+	(void)state;
+	fake.controls_full = true;
+	assert_in_range(borrow_without_end(1000), LOANS_MAX, LOANS_MAX + 100);
+	assert_int_equal(fake.fences, 1);
+	assert_int_equal(fake.fenced, PEER);
+	/* Nothing of it is left. */
+	assert_int_equal(engine_borrow_deadline_ms(world.engine), UINT64_MAX);
+}
+
+static void borrow__from_whom_takes_all_back_goes_on(void **state)
+{
+	(void)state;
+	assert_int_equal(borrow_without_end(200), 20000);
+	assert_int_equal(fake.fences, 0);
+}
+
 /* --- A payload of a peer's that a third node asks us for --- */
 
 static uint32_t peer_bodies;
@@ -438,6 +473,8 @@ int main(void)
 		world_test(lend__what_comes_back_in_time_never_counts),
 		world_test(lend__over_a_lost_link_lasts_as_long_as_its_mark),
 		world_test(lend__lost_links_together_get_no_more_than_half),
+		world_test(borrow__from_whom_takes_nothing_back_ends),
+		world_test(borrow__from_whom_takes_all_back_goes_on),
 		world_test(serve__a_small_one_at_once),
 		world_test(serve__a_large_one_piece_by_piece),
 		world_test(serve__one_after_the_other),
