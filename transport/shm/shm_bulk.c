@@ -162,7 +162,7 @@ void shm_frames_sent(struct shm_peer *peer, struct shm_batch *batch)
 		peer->broken = "took more frames than there were";
 		return;
 	}
-	if (taken > 0) {
+	if (taken > 0 || peer->transport->now_ms >= peer->sent_look_ms) {
 		peer->sent_look_ms = peer->transport->now_ms + SENT_LATE_MS;
 	}
 	for (; taken > 0 && !shm_batch_full(batch); taken--) {

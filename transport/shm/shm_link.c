@@ -130,6 +130,7 @@ void shm_link_bulk_lost(struct shm_peer *peer)
 	shm_channel_close(&peer->bulk);
 	peer->bulk_greeting = false;
 	peer->starved = false;
+	peer->read_retry_ms = SHM_NEVER;
 	if (peer->state != SHM_UP) {
 		return;
 	}

@@ -17,6 +17,9 @@
  * loses patience. */
 #define ACCEPT_STEPS 4
 
+/* No request is on its way for longer. */
+#define OVERTAKE_MS 5000
+
 /* The same complaint about the same node is not repeated for this long. */
 #define COMPLAIN_AGAIN_MS 10000
 /* Of all that anybody can cause, a minute. */
@@ -89,8 +92,8 @@ static enum reject_reason check_peer(const struct transport *t, const struct ver
 		return REJECT_SLOT_SIZE;
 	}
 	/* Requests of one incarnation may overtake each other; an attempt that was given up must
-	 * not win. */
-	if (request->incarnation == peer->incarnation &&
+	 * not win. But not for long: nobody has proven who he is yet, and the number may be a lie. */
+	if (request->incarnation == peer->incarnation && t->now_ms < peer->overtake_until_ms &&
 	    (int32_t)(request->attempt - peer->last_attempt) <= 0) {
 		return REJECT_OLD;
 	}
@@ -171,6 +174,7 @@ static void accept_for(struct verbs_peer *peer, const struct handshake_request *
 	channel->progress_ms = t->now_ms;
 	channel->deadline_ms = t->now_ms + (uint64_t)t->config.connect_timeout_ms * ACCEPT_STEPS;
 	peer->last_attempt = request->attempt;
+	peer->overtake_until_ms = t->now_ms + OVERTAKE_MS;
 	if (peer->was_up) {
 		peer->stats.redials++;
 	}

@@ -17,6 +17,7 @@
 #define CHUNK_BYTES    (2 * CONTROL_QUOTA * CONTROL_BUFFER_SIZE)
 #define HELLO_SIZE     22
 #define RESET_AGAIN_MS 500
+#define NO_CREDIT_MS   10
 
 /* Consumed and not told: time for a message of its own. */
 #define CREDIT_AT (CONTROL_QUOTA / 2 - 2)
@@ -280,8 +281,9 @@ static void flush_reset(struct verbs_peer *peer)
 {
 	uint64_t now_ms = peer->control.t->now_ms;
 
-	if (now_ms >= peer->flow.reset_ms && send_attempt(peer, CONTROL_RESET)) {
-		peer->flow.reset_ms = now_ms + RESET_AGAIN_MS;
+	if (now_ms >= peer->flow.reset_ms) {
+		peer->flow.reset_ms = now_ms + (send_attempt(peer, CONTROL_RESET) ? RESET_AGAIN_MS
+										  : NO_CREDIT_MS);
 	}
 }
 
@@ -372,6 +374,12 @@ static void deliver(struct verbs_peer *peer, uint32_t slot, uint32_t size)
 	verbs_queue_fulfil(&t->queue, &event);
 }
 
+/* All peers share one queue of receive places: who sends beyond his quota takes the others'. */
+static bool has_credit(const struct control_flow *flow)
+{
+	return flow->arrived - flow->told <= CONTROL_QUOTA;
+}
+
 /* True when the message is of a kind that may come now, and has been acted on. */
 static bool handle(struct verbs_peer *peer, const struct control_header *header,
 		   const uint8_t *bytes)
@@ -433,7 +441,9 @@ void verbs_control_arrived(struct transport *t, struct verbs_channel *channel, u
 	t->control_slots[slot].peer = peer->index;
 	t->control_slots[slot].generation = channel->generation;
 	verbs_peer_heard(channel);
-	if (!get_header(bytes, size, &header) || !take_credit(&peer->flow, header.consumed) ||
+	peer->flow.arrived++;
+	if (!has_credit(&peer->flow) || !get_header(bytes, size, &header) ||
+	    !take_credit(&peer->flow, header.consumed) ||
 	    !handle(peer, &header, bytes + CONTROL_HEADER)) {
 		verbs_log(t, LOG_ERR, "%s: a control message of %u bytes breaks the protocol",
 			  peer->text, size);

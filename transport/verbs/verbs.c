@@ -190,14 +190,16 @@ static size_t room(const struct transport *t, int max)
 }
 
 /* Completions come before connection news: what a peer sent before it hung up is still its
- * message. */
+ * message. Control comes first and leaves a quarter of the room to bulk. */
 static void turn(struct transport *t, int max)
 {
+	int control_max = max - max / 4;
+
 	t->leftover = false;
-	verbs_cq_turn(t, &t->control_cq, room(t, max));
+	verbs_cq_turn(t, &t->control_cq, room(t, control_max));
 	verbs_reap(t);
 	take_news(t);
-	verbs_cq_turn(t, &t->control_cq, room(t, max));
+	verbs_cq_turn(t, &t->control_cq, room(t, control_max));
 	verbs_cq_turn(t, &t->bulk_cq, room(t, max));
 	verbs_reap(t);
 	tick(t);

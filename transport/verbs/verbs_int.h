@@ -101,9 +101,8 @@ struct verbs_channel {
 	uint32_t breaks;      /* bulk: breaks in a row without a frame or READ done */
 	bool carried; /* something of the owner's has been acknowledged on this connection */
 
-	/* Our own account of the send queue: soft-RoCE frees places of unsignalled work by itself,
-	 * real adapters do not. Every request is signalled, so completions come in exactly this
-	 * order. */
+	/* Our own account of the send queue. Every request is signalled (soft-RoCE frees places of
+	 * other work by itself, adapters do not), so completions come in exactly this order. */
 	struct sq_entry *sq;
 	uint32_t sq_head, sq_count, sq_depth;
 };
@@ -111,9 +110,9 @@ struct verbs_channel {
 /* Counters of one control connection; all wrap. */
 struct control_flow {
 	uint32_t sent, credited; /* our messages; those the peer has given their place back for */
-	uint32_t consumed,
-		told; /* the peer's messages whose place is free again; what it was told of that */
-	uint32_t quota; /* the peer's, from its hello */
+	uint32_t arrived;	 /* the peer's messages */
+	uint32_t consumed, told; /* whose place is free again; what it was told of that */
+	uint32_t quota;		 /* the peer's, from its hello */
 	uint32_t buffers_used, buffer_next;
 	uint32_t inline_max;
 	bool owe_hello, owe_ready, owe_reset;
@@ -153,8 +152,9 @@ struct verbs_peer {
 	uint8_t index;
 	uint32_t node;
 	uint64_t incarnation;
-	uint32_t last_attempt; /* of its incarnation */
-	uint32_t alive_rkey;   /* its page for keepalives */
+	uint32_t last_attempt;	    /* of its incarnation */
+	uint64_t overtake_until_ms; /* one before that may still come */
+	uint32_t alive_rkey;	    /* its page for keepalives */
 	uint64_t down_deadline_ms;
 	struct sockaddr_storage addr; /* with its port */
 	char text[80];		      /* "node 3 (10.50.0.3:5405)" */
@@ -237,12 +237,10 @@ struct transport {
 	struct event_queue queue;
 	uint32_t broken; /* channels marked */
 	struct qp_entry qps[QP_TABLE_SIZE];
-	struct verbs_peer
-		*peers[NODES_MAX]; /* never freed before close: ids of events point there */
+	struct verbs_peer *peers[NODES_MAX]; /* kept until close: ids of events point there */
 	struct control_chunk chunks[NODES_MAX];
 	struct control_slot control_slots[CONTROL_SLOTS_MAX];
-	uint32_t borrowed
-		[CONTROL_SLOTS_MAX]; /* receive places shown to the owner by the last poll */
+	uint32_t borrowed[CONTROL_SLOTS_MAX]; /* places that the last poll showed to the owner */
 	uint32_t borrowed_count;
 	struct verbs_region regions[TRANSPORT_REGIONS_MAX];
 	bool *slot_posted;

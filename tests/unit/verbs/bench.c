@@ -99,7 +99,7 @@ void add_peer(struct bench *b, uint32_t node)
 
 /* --- what the other side says --- */
 
-void say_raw(struct bench *b, struct rdma_cm_id *id, const uint8_t *bytes, uint32_t size)
+static void arrive(struct rdma_cm_id *id, const uint8_t *bytes, uint32_t size)
 {
 	/* The receive place that an adapter would take: the oldest one posted and not used yet. */
 	static struct fake_post post;
@@ -110,11 +110,28 @@ void say_raw(struct bench *b, struct rdma_cm_id *id, const uint8_t *bytes, uint3
 			fake.posts[i].wr_id = 0;
 			memcpy((void *)(uintptr_t)post.sge.addr, bytes, size);
 			fake_complete(post.wr_id, id->qp->qp_num, IBV_WC_SUCCESS, size, true);
-			turn(b, 1);
 			return;
 		}
 	}
 	fail_msg("no receive place is posted");
+}
+
+void say_raw(struct bench *b, struct rdma_cm_id *id, const uint8_t *bytes, uint32_t size)
+{
+	arrive(id, bytes, size);
+	turn(b, 1);
+}
+
+void say_nothing_often(struct bench *b, int times)
+{
+	uint8_t credit[CONTROL_HEADER] = {CONTROL_CREDIT};
+	struct writer w = writer_of(credit + 4, 4);
+
+	writer_u32(&w, b->heard);
+	for (int i = 0; i < times; i++) {
+		arrive(b->control, credit, sizeof(credit));
+	}
+	turn(b, 1);
 }
 
 void say(struct bench *b, enum control_kind kind, const void *bytes, size_t size)

@@ -47,6 +47,8 @@ void add_peer(struct bench *b, uint32_t node);
 
 /* A control message arrives on that connection: any bytes, or a right one. */
 void say_raw(struct bench *b, struct rdma_cm_id *id, const uint8_t *bytes, uint32_t size);
+/* So many that say no more than what was heard, all in one turn. */
+void say_nothing_often(struct bench *b, int times);
 void say(struct bench *b, enum control_kind kind, const void *bytes, size_t size);
 void say_hello(struct bench *b, uint64_t incarnation);
 void say_attempt(struct bench *b, enum control_kind kind, uint32_t attempt);

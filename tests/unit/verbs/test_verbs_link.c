@@ -281,6 +281,25 @@ static void accept__takes_no_attempt_twice(void **state)
 	assert_rejected(b, &r, "10.0.0.1", REJECT_NO_SESSION);
 }
 
+/* Who lies about a number locks the true node out for a moment, not for good. */
+static void accept__believes_no_attempt_for_long(void **state)
+{
+	struct bench *b = *state;
+	struct handshake_request r = request_of(1, CHANNEL_CONTROL, 0x70000000);
+	int accepts;
+
+	add_peer(b, 1);
+	link_up_as_acceptor(b, THEIRS, 40);
+	request(b, &r, "10.0.0.1");
+	r.attempt = 41;
+	assert_rejected(b, &r, "10.0.0.1", REJECT_OLD);
+	accepts = fake.accepts;
+	turn(b, 3000);
+	turn(b, 3000);
+	request(b, &r, "10.0.0.1");
+	assert_int_equal(fake.accepts, accepts + 1);
+}
+
 static void accept__survives_any_failing_call(void **state)
 {
 	struct bench *b = *state;
@@ -521,6 +540,7 @@ int main(void)
 		bench_test(accept__rejects_whom_it_must),
 		bench_test(accept__rejects_garbage),
 		bench_test(accept__takes_no_attempt_twice),
+		bench_test(accept__believes_no_attempt_for_long),
 		bench_test(accept__survives_any_failing_call),
 		bench_test(loss__is_held_until_the_refusal_proves_the_end),
 		bench_test(loss__by_a_late_rejection_is_a_hang_up),

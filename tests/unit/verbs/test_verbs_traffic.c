@@ -217,6 +217,24 @@ static void control__breaches_cost_the_link(void **state)
 	}
 }
 
+/* All peers share the receive places: one more than it was given is another's. */
+static void control__beyond_its_credit_costs_the_link(void **state)
+{
+	struct bench *b = *state;
+
+	add_peer(b, 6);
+	add_peer(b, PEER);
+	link_up_as_dialler(b, THEIRS);
+	for (int i = 0; i < 5; i++) {
+		say_nothing_often(b, CONTROL_QUOTA - CONTROL_RESERVE);
+		done_all(b);
+		b->heard = (uint32_t)fake_count_posts(WR_CONTROL_SEND);
+		assert_null(event_of(b, TRANSPORT_PEER_DOWN));
+	}
+	say_nothing_often(b, CONTROL_QUOTA + 1);
+	assert_non_null(event_of(b, TRANSPORT_PEER_DOWN));
+}
+
 static void control__before_hello_costs_the_connection(void **state)
 {
 	struct bench *b = *state;
@@ -395,6 +413,7 @@ int main(void)
 		bench_test(control__stops_when_the_peer_takes_nothing),
 		bench_test(control__gives_credit_before_it_runs_out),
 		bench_test(control__breaches_cost_the_link),
+		bench_test(control__beyond_its_credit_costs_the_link),
 		bench_test(control__before_hello_costs_the_connection),
 		bench_test(completions__of_nothing_are_harmless),
 		bench_test(completions__out_of_order_break_the_channel),
