@@ -81,6 +81,9 @@ struct transport_config {
 	void *log_ctx;
 	/* priority as in syslog(3); the text is borrowed */
 	void (*log)(void *log_ctx, int priority, const char *text);
+	/* Closes a socket over which strangers may have sent anything, without waiting; false: let
+	 * no more of them in for a moment. NULL: close(2). shm */
+	bool (*discard)(void *log_ctx, int fd);
 };
 
 enum transport_event_kind {

@@ -117,9 +117,9 @@ static void log_end(const struct client *client)
 static void close_sockets(struct client *client)
 {
 	unwatch(client);
-	ipc_close(&client->request_fd);
-	ipc_close(&client->event_fd);
-	ipc_close(&client->side_fd);
+	clients_discard(client->clients, &client->request_fd);
+	clients_discard(client->clients, &client->event_fd);
+	clients_discard(client->clients, &client->side_fd);
 }
 
 /* From the client's view this is the end. */
@@ -308,6 +308,7 @@ bool clients_turn(struct clients *clients)
 	clients->news = false;
 	bury(clients);
 	clients_end_mute(clients);
+	clients_listen_again(clients);
 	more = serve_active(clients);
 	engine_flush(clients->engine, clients_now(clients));
 	more = clients_relieve(clients) || more;
@@ -340,8 +341,10 @@ uint64_t clients_taken(const struct clients *clients)
 uint64_t clients_next_deadline_ms(const struct clients *clients)
 {
 	uint64_t mute_ms = clients_mute_deadline_ms(clients);
+	uint64_t listen_ms = clients->listen_at_ms ? clients->listen_at_ms : UINT64_MAX;
+	uint64_t first_ms = mute_ms < listen_ms ? mute_ms : listen_ms;
 
-	return mute_ms < clients->relieve_at_ms ? mute_ms : clients->relieve_at_ms;
+	return first_ms < clients->relieve_at_ms ? first_ms : clients->relieve_at_ms;
 }
 
 static int check_config(const struct clients_config *config)

@@ -48,6 +48,9 @@ struct clients_config {
 	 * client's, its primary one first. */
 	bool (*allow)(void *ctx, uid_t uid, const gid_t *groups, size_t count);
 	void (*log)(void *ctx, int priority, const char *text); /* priority as in syslog(3) */
+	/* Closes a socket over which anything may have been sent, without waiting; false: let nobody in for a moment.
+	 * NULL: close(2) */
+	bool (*discard)(void *ctx, int fd);
 	/* A text for the status tool, freed with free(3) by the caller; NULL: none. */
 	char *(*status)(void *ctx);
 };

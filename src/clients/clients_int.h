@@ -138,10 +138,9 @@ struct client {
 	uint64_t ring_held_bytes;
 	uint64_t wake_at;
 	uint64_t moves;
-	bool wake,
-		byte_due; /* it has got something to read in this turn; the last byte could not be sent */
-	bool side_full;	    /* an announcement waits for room in the side socket */
-	uint32_t announced; /* since the side socket was last found empty */
+	bool wake, byte_due; /* something to read in this turn; the last byte could not be sent */
+	bool side_full;	     /* an announcement waits for room in the side socket */
+	uint32_t announced;  /* since the side socket was last found empty */
 	struct list chunks;
 	uint64_t known[TRANSPORT_REGIONS_MAX / 64]; /* regions that were announced */
 	struct list shown;			    /* of them other nodes' */
@@ -154,8 +153,8 @@ struct clients {
 	char *run_dir;
 	int listener;
 	int spare_fd; /* given up for a moment to tell a client that there are no descriptors left */
-	struct list all;
-	struct list active, closed;
+	uint64_t listen_at_ms; /* again; 0: it listens */
+	struct list all, active, closed;
 	struct list mute, users; /* mute: oldest first */
 	struct seldom_lines logged;
 	struct told_status told;
@@ -196,20 +195,21 @@ uint64_t clients_now(const struct clients *clients);
 /* listen.c */
 int clients_listen(struct clients *clients);
 void clients_unlisten(struct clients *clients);
+void clients_listen_again(struct clients *clients);
+/* Closes *fd, if it is not -1, whatever was sent over it. */
+void clients_discard(struct clients *clients, int *fd);
 
 /* hello.c */
-/* Answers the first packet. */
 void client_hello(struct client *client, const struct ipc_request *request);
-/* Ends the connections whose first packet is overdue. */
-void clients_end_mute(struct clients *clients);
+void clients_end_mute(struct clients *clients); /* whose first packet is overdue */
 uint64_t clients_mute_deadline_ms(const struct clients *clients);
-/* Says that a mute client was disconnected, not for each of many. */
-void client_log_mute(const struct client *client);
+void client_log_mute(const struct client *client); /* not for each of many */
 
 /* request.c */
 void client_request_ready(void *client, short revents);
-/* Carries out the waiting request if its turn has come. */
-void client_request_pump(struct client *client);
+/* The next packet carries descriptors: the client is doomed, and nobody takes it. */
+bool client_brings_fds(struct client *client, int fd);
+void client_request_pump(struct client *client); /* of the waiting one, if its turn has come */
 /* Dooms the client when the packet cannot be sent: it has at most one answer to come. */
 void client_reply(struct client *client, enum ipc_kind kind, cs_error_t status, uint64_t value,
 		  const void *data, uint64_t data_size, const struct ipc_fds *fds);

@@ -31,6 +31,8 @@ static int make_sockets(struct client *client, struct gift *gift)
 		close(event[1]);
 		return err;
 	}
+	ipc_refuse_fds(event[0]);
+	ipc_refuse_fds(side[0]);
 	client->event_fd = event[0];
 	client->side_fd = side[0];
 	*gift = (struct gift){.event_fd = event[1], .side_fd = side[1]};

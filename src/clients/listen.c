@@ -18,6 +18,7 @@
 /* A minute. */
 #define DENIED_LINES 10
 #define FULL_LINES   10
+#define PAUSE_MS     20
 
 /* The client's groups, the primary one first; freed by the caller. NULL: no memory. */
 static gid_t *peer_groups(int fd, gid_t primary, size_t *count)
@@ -71,6 +72,41 @@ static bool allowed(const struct clients *clients, int fd, const struct ucred *c
 	return yes;
 }
 
+static void listener_ready(void *arg, short revents);
+
+/* Who is let in meanwhile waits with the others in the kernel. */
+static void listen_later(struct clients *clients)
+{
+	if (!clients->listen_at_ms && clients->listener != -1 &&
+	    !clients->loop.mod(clients->loop.ctx, clients->listener, 0, listener_ready, clients)) {
+		clients->listen_at_ms = clients_now(clients) + PAUSE_MS;
+	}
+}
+
+void clients_listen_again(struct clients *clients)
+{
+	if (clients->listen_at_ms && clients_now(clients) >= clients->listen_at_ms &&
+	    !clients->loop.mod(clients->loop.ctx, clients->listener, POLLIN, listener_ready,
+			       clients)) {
+		clients->listen_at_ms = 0;
+	}
+}
+
+void clients_discard(struct clients *clients, int *fd)
+{
+	const struct clients_config *config = &clients->config;
+
+	if (*fd == -1) {
+		return;
+	}
+	if (!config->discard) {
+		close(*fd);
+	} else if (!config->discard(config->ctx, *fd)) {
+		listen_later(clients);
+	}
+	*fd = -1;
+}
+
 /* The answer comes before the question; what of it is there already is read, so that closing does
  * not look like an error. */
 static void refuse(struct clients *clients, int fd, cs_error_t status)
@@ -79,9 +115,11 @@ static void refuse(struct clients *clients, int fd, cs_error_t status)
 	struct ipc_request request;
 
 	clients->stats.refused++;
-	ipc_receive_packet(fd, &request, sizeof(request), NULL, MSG_DONTWAIT);
+	if (!ipc_brings_fds(fd)) {
+		ipc_receive_packet(fd, &request, sizeof(request), NULL, MSG_DONTWAIT);
+	}
 	ipc_send_packet(fd, &reply, sizeof(reply), NULL, 0, NULL, MSG_DONTWAIT);
-	close(fd);
+	clients_discard(clients, &fd);
 }
 
 static struct client *client_new(struct clients *clients, int fd, const struct ucred *cred)
@@ -207,7 +245,7 @@ static void listener_ready(void *arg, short revents)
 	struct clients *clients = arg;
 
 	(void)revents;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (int i = 0; i < ACCEPTS_PER_TURN && !clients->listen_at_ms; i++) {
 		int fd = accept4(clients->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -250,6 +288,7 @@ static int open_listener(struct clients *clients, const struct sockaddr_un *addr
 	if (bind(clients->listener, (const struct sockaddr *)address, sizeof(*address)) < 0) {
 		return -errno;
 	}
+	ipc_refuse_fds(clients->listener);
 	if (chmod(address->sun_path, 0666) < 0 || listen(clients->listener, BACKLOG) < 0) {
 		return -errno;
 	}
@@ -280,7 +319,7 @@ void clients_unlisten(struct clients *clients)
 	struct sockaddr_un address;
 
 	clients->loop.del(clients->loop.ctx, clients->listener);
-	ipc_close(&clients->listener);
+	clients_discard(clients, &clients->listener);
 	ipc_close(&clients->spare_fd);
 	if (!ipc_address(clients->run_dir, &address)) {
 		unlink(address.sun_path);

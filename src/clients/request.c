@@ -164,6 +164,16 @@ static bool is_dear(uint32_t kind)
 	return kind == IPC_STATUS || kind == IPC_ITERATE;
 }
 
+bool client_brings_fds(struct client *client, int fd)
+{
+	bool brings = ipc_brings_fds(fd);
+
+	if (brings) {
+		client_doom(client, "it sends descriptors");
+	}
+	return brings;
+}
+
 void client_request_ready(void *arg, short revents)
 {
 	struct client *client = arg;
@@ -173,9 +183,13 @@ void client_request_ready(void *arg, short revents)
 			client->state != CLIENT_CLOSED;
 	     i++) {
 		struct ipc_request request;
-		int size = ipc_receive_packet(client->request_fd, &request, sizeof(request), NULL,
-					      MSG_DONTWAIT);
+		int size;
 
+		if (client_brings_fds(client, client->request_fd)) {
+			return;
+		}
+		size = ipc_receive_packet(client->request_fd, &request, sizeof(request), NULL,
+					  MSG_DONTWAIT);
 		if (size == -EAGAIN) {
 			return;
 		}

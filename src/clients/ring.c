@@ -322,6 +322,9 @@ static void side_ready(void *arg, short revents)
 		watch_side(client, POLLIN);
 	}
 	/* One at a time: it rings once per arming, and what is left calls again. */
+	if ((revents & POLLIN) && client_brings_fds(client, client->side_fd)) {
+		return;
+	}
 	if (revents & POLLIN) {
 		recv(client->side_fd, bell, sizeof(bell), MSG_DONTWAIT);
 	}

@@ -12,6 +12,7 @@
 
 #include "config/exit_code.h"
 #include "config/host_addrs.h"
+#include "daemon/closer.h"
 #include "daemon/log.h"
 #include "softroce/softroce.h"
 
@@ -70,6 +71,7 @@ static int open_named(const struct config *config, uint64_t incarnation, const c
 		.device = config->device[0] ? config->device : NULL,
 		.log_ctx = carrier,
 		.log = transport_log,
+		.discard = closer_close,
 	};
 	int err;
 

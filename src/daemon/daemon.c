@@ -12,6 +12,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "daemon/closer.h"
 #include "daemon/confine.h"
 #include "daemon/engine_host.h"
 #include "config/exit_code.h"
@@ -469,6 +470,7 @@ static int open_clients(struct daemon *daemon)
 		.allow = client_allowed,
 		.log = clients_say,
 		.status = clients_status,
+		.discard = closer_close,
 	};
 	int err = clients_new(&wanted, &loop, daemon->engine, &daemon->clients);
 
@@ -519,6 +521,18 @@ static void confine(const struct config *config)
 		.low_port = adapter && (node->port ? node->port : config->port) < LOW_PORTS});
 }
 
+/* After the capabilities went and before system calls are filtered: a thread has the rights of whoever made it. */
+static void start_closer(void)
+{
+	int err = closer_start();
+
+	if (err) {
+		log_say(LOG_PART_MAIN, LOG_WARNING,
+			"there is no thread to close sockets of strangers: %s. Any user of this host could delay the ring",
+			strerror(-err));
+	}
+}
+
 int daemon_open(struct daemon *daemon, const char *run_dir)
 {
 	const struct config *config = daemon->config;
@@ -532,6 +546,7 @@ int daemon_open(struct daemon *daemon, const char *run_dir)
 	code = open_files(daemon, run_dir);
 	if (code == EXIT_OK) {
 		confine(config);
+		start_closer();
 		code = open_loop(daemon);
 	}
 	code = code ? code : carrier_open(config, daemon->incarnation, &daemon->carrier);
@@ -571,6 +586,7 @@ void daemon_close(struct daemon *daemon)
 	ring_id_file_free(&daemon->ring_id);
 	run_dir_free(&daemon->run_dir);
 	polling_end(&daemon->polling);
+	closer_stop();
 	confine_tell();
 	config_free(&daemon->config);
 }

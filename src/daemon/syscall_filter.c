@@ -38,7 +38,7 @@ static const char *const allowed[] = {
 	/* Waiting. */
 	"epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait",
 	"eventfd", "eventfd2", "pipe", "pipe2", "poll", "ppoll", "pselect6", "select",
-	"timerfd_create", "timerfd_gettime", "timerfd_settime",
+	"timer_delete", "timer_settime", "timerfd_create", "timerfd_gettime", "timerfd_settime",
 	/* Files: configuration, log, recorder, ring number, /proc, /sys, /dev/infiniband. */
 	"access", "chdir", "close", "close_range", "dup", "dup2", "dup3", "faccessat", "faccessat2",
 	"fadvise64", "fchmod", "fcntl", "fdatasync", "fstat", "fstatfs", "fsync", "ftruncate",

@@ -10,6 +10,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* <asm/socket.h> has it since Linux 6.16. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
 union fd_message {
 	struct cmsghdr header;
 	char bytes[CMSG_SPACE(sizeof(int) * IPC_FDS_MAX)];
@@ -138,6 +143,24 @@ int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int 
 		*fds = got;
 	}
 	return (int)received;
+}
+
+bool ipc_brings_fds(int fd)
+{
+	char byte;
+	struct iovec part = {&byte, sizeof(byte)};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	/* There is no room for any. */
+	return recvmsg(fd, &message, MSG_PEEK | MSG_DONTWAIT) >= 0 &&
+	       (message.msg_flags & MSG_CTRUNC);
+}
+
+void ipc_refuse_fds(int fd)
+{
+	const int no = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
 }
 
 void ipc_close_fds(struct ipc_fds *fds)

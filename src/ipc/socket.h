@@ -4,6 +4,7 @@
 #ifndef CORONET_IPC_SOCKET_H
 #define CORONET_IPC_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,6 +35,13 @@ int ipc_send_packet(int fd, const void *head, size_t head_size, const void *data
  * buf), or another negative errno. Received descriptors are the caller's,
  * close on exec; fds may be NULL: none are expected, any are closed. */
 int ipc_receive_packet(int fd, void *buf, size_t size, struct ipc_fds *fds, int flags);
+
+/* Whether the next packet carries descriptors; it stays where it is. Whoever takes or drops it has them closed, which
+ * may last as long as their sender likes (SO_LINGER, socket(7)). */
+bool ipc_brings_fds(int fd);
+/* Asks the kernel to refuse descriptors that are sent to this socket, or to those that are accepted on it
+ * (SO_PASSRIGHTS, Linux 6.16); older kernels let them through. */
+void ipc_refuse_fds(int fd);
 
 void ipc_close_fds(struct ipc_fds *fds);
 /* Closes *fd if it is not -1. */

@@ -139,6 +139,7 @@ begin_hostility() {
 		begin clients4 $as_nobody "$hostile" clients "$seconds" "$seed" "$ring_dir/node4"
 		begin storm $as_nobody "$hostile" storm "$seconds" "$seed" "$ring_dir/node4"
 		begin refused $as_daemon "$hostile" refused "$seconds" "$seed" "$ring_dir/node5"
+		begin givers $as_daemon "$hostile" givers "$seconds" "$seed" "$ring_dir/node5" "$cluster" 0 5
 		begin refused-storm $as_daemon "$hostile" storm "$seconds" "$seed" "$ring_dir/node5"
 	fi
 }

@@ -74,7 +74,7 @@ static void name_taken(const struct transport *t)
 	uid_t uid = 0;
 	pid_t pid = shm_sock_holder(t->uid, t->cluster, t->config.node, &uid);
 	struct shm_msg hello = shm_link_hello(t, SHM_HELLO, SHM_PROBE, t->config.node);
-	struct pollfd answer = {.events = POLLIN};
+	struct pollfd answer = {.fd = -1, .events = POLLIN};
 
 	shm_log(&t->config, LOG_ERR,
 		"shm: process %d of user %u is node %u of cluster \"%s\" already", (int)pid,
@@ -83,6 +83,8 @@ static void name_taken(const struct transport *t)
 	if (shm_sock_dial(t->uid, t->cluster, t->config.node, &answer.fd) == 0) {
 		shm_sock_send(answer.fd, &hello, NULL, 0);
 		poll(&answer, 1, TAKEN_WAIT_MS);
+	}
+	if (answer.fd >= 0) {
 		close(answer.fd);
 	}
 }

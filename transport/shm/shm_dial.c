@@ -59,7 +59,14 @@ static void dial_failed(struct shm_peer *peer, int result)
 
 static int dial(const struct shm_peer *peer, int *fd)
 {
-	return shm_sock_dial(peer->transport->uid, peer->transport->cluster, peer->node, fd);
+	struct transport *t = peer->transport;
+	int result = shm_sock_dial(t->uid, t->cluster, peer->node, fd);
+
+	if (result == -EPERM) {
+		shm_io_discard(t, *fd);
+		*fd = -1;
+	}
+	return result;
 }
 
 /* Dials, makes our mail for the channel and says hello with it. */

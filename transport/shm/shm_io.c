@@ -31,6 +31,27 @@ int shm_io_watch(struct transport *t, int fd, enum shm_socket which, uint32_t in
 	return -errno;
 }
 
+/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its
+ * owner would spin. */
+static void listener_pause(struct transport *t)
+{
+	if (t->listen_fd >= 0) {
+		epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
+		t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
+	}
+}
+
+void shm_io_discard(struct transport *t, int fd)
+{
+	const struct transport_config *config = &t->config;
+
+	if (!config->discard) {
+		close(fd);
+	} else if (!config->discard(config->log_ctx, fd)) {
+		listener_pause(t);
+	}
+}
+
 static void guest_drop(struct shm_guest *guest)
 {
 	close(guest->fd);
@@ -89,7 +110,7 @@ static void guest_admit(struct transport *t, int fd)
 			shm_log(&t->config, LOG_WARNING,
 				"shm: refused a connection from another user's process");
 		}
-		close(fd);
+		shm_io_discard(t, fd);
 		return;
 	}
 	index = guest_place(t);
@@ -103,17 +124,6 @@ static void guest_admit(struct transport *t, int fd)
 	guest_ready(t, index);
 }
 
-/* Guests that cannot be let in keep the listener readable: it is left alone for a while, or its
- * owner would spin. */
-static void listener_pause(struct transport *t, int err)
-{
-	if (shm_log_guest(t)) {
-		shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(err));
-	}
-	epoll_ctl(t->epoll_fd, EPOLL_CTL_DEL, t->listen_fd, NULL);
-	t->accept_ms = t->now_ms + SHM_ACCEPT_PAUSE_MS;
-}
-
 static void listener_resume(struct transport *t)
 {
 	if (shm_io_watch(t, t->listen_fd, SHM_SOCKET_LISTEN, 0) == 0) {
@@ -123,9 +133,17 @@ static void listener_resume(struct transport *t)
 	}
 }
 
+static void cannot_accept(struct transport *t, int err)
+{
+	if (shm_log_guest(t)) {
+		shm_log(&t->config, LOG_ERR, "shm: cannot let a peer in: %s", strerrordesc_np(err));
+	}
+	listener_pause(t);
+}
+
 static void listener_ready(struct transport *t)
 {
-	for (int i = 0; i < ACCEPTS_MAX; i++) {
+	for (int i = 0; i < ACCEPTS_MAX && !t->accept_ms; i++) {
 		int fd = accept4(t->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -133,7 +151,7 @@ static void listener_ready(struct transport *t)
 			continue;
 		}
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			listener_pause(t, errno);
+			cannot_accept(t, errno);
 		}
 		return;
 	}
@@ -199,7 +217,13 @@ uint64_t shm_io_deadline_ms(const struct transport *t)
 
 void shm_io_close(struct transport *t)
 {
-	const int fds[] = {t->listen_fd, t->epoll_fd, t->bell_fd, t->board_fd};
+	const int fds[] = {t->epoll_fd, t->bell_fd, t->board_fd};
+	int listen_fd = t->listen_fd;
+
+	t->listen_fd = -1;
+	if (listen_fd >= 0) {
+		shm_io_discard(t, listen_fd);
+	}
 
 	for (uint32_t i = 0; i < SHM_GUESTS_MAX; i++) {
 		if (t->guests[i].fd >= 0) {

@@ -6,6 +6,8 @@
 #include "shm/shm_int.h"
 
 int shm_io_watch(struct transport *t, int fd, enum shm_socket which, uint32_t index);
+/* Closes a stranger's connection. */
+void shm_io_discard(struct transport *t, int fd);
 /* Handles what is ready, without waiting. */
 void shm_io_poll(struct transport *t);
 /* Drops guests that stay silent. */

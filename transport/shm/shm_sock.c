@@ -76,15 +76,11 @@ int shm_sock_dial(uid_t uid, const char *cluster, uint32_t node, int *fd)
 	}
 	if (connect(sock, (struct sockaddr *)&address, length)) {
 		result = -errno;
-	} else if (!shm_sock_trusted(sock)) {
-		result = -EPERM;
-	}
-	if (result) {
 		close(sock);
 		return result;
 	}
 	*fd = sock;
-	return 0;
+	return shm_sock_trusted(sock) ? 0 : -EPERM;
 }
 
 static bool sock_peer(int fd, struct ucred *peer)

@@ -26,7 +26,7 @@ struct shm_packet {
 int shm_sock_listen(uid_t uid, const char *cluster, uint32_t node, int *fd);
 
 /* Connects without blocking. -ECONNREFUSED: nobody holds the name; -EAGAIN: its queue is full;
- * -EPERM: the holder runs under another user id. */
+ * -EPERM: the holder runs under another user id, *fd is open all the same and to be discarded. */
 int shm_sock_dial(uid_t uid, const char *cluster, uint32_t node, int *fd);
 
 /* True when the process at the other end ran under our effective user id, or root's, when it

@@ -70,5 +70,6 @@ int hostile_refused(uint64_t ms);
 /* arguments: the cluster, what main.c says, and the nodes */
 int hostile_strangers(uint64_t ms, int count, char **args);
 int hostile_node(uint64_t ms, int count, char **args);
+int hostile_givers(uint64_t ms, int count, char **args);
 
 #endif

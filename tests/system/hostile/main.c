@@ -7,6 +7,7 @@
  *   strangers CLUSTER OWN,OWN... NODE.. processes of the daemons' user that greet the nodes as they must
  *                                       not; OWN: ids to claim, the first is configured, absent, and below the nodes
  *   node CLUSTER ID NODE...             a configured node that links and speaks nonsense; it is no member
+ *   givers RUN-DIR CLUSTER UID NODE     a user without rights who leaves descriptors that nobody can close quickly
  *
  * Exit: 0 the time is over, 1 a daemon did what it must not, 2 usage. */
 #include "tests/system/hostile/hostile.h"
@@ -146,6 +147,9 @@ int main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "strangers") == 0 && argc > 6) {
 		return hostile_strangers(ms, argc - 4, argv + 4);
+	}
+	if (strcmp(argv[1], "givers") == 0) {
+		return hostile_givers(ms, argc - 4, argv + 4);
 	}
 	if (strcmp(argv[1], "node") == 0 && argc > 6) {
 		return hostile_node(ms, argc - 4, argv + 4);

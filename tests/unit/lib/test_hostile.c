@@ -341,17 +341,25 @@ static void packets__bad_size(void **state)
 	}
 }
 
-/* Descriptors that nobody asked for are closed, and so is the connection. */
+/* Descriptors that nobody asked for are never received, and the connection is closed. */
 static void packets__with_descriptors(void **state)
 {
 	struct ipc_request request = {.kind = IPC_LOCAL};
 	struct ipc_fds fds = {.count = 2, .fd = {0, 1}};
 	struct raw raw;
 
+	int err;
+
 	(void)state;
 	raw_open(&raw);
-	assert_int_equal(ipc_send_packet(raw.fd, &request, sizeof(request), NULL, 0, &fds, 0), 0);
-	expect_disconnected(&raw, "a packet of the wrong size");
+	err = ipc_send_packet(raw.fd, &request, sizeof(request), NULL, 0, &fds, 0);
+	if (err == -EPERM) {
+		/* Linux 6.16 and later refuse it for the daemon. */
+		raw_close(&raw);
+		skip();
+	}
+	assert_int_equal(err, 0);
+	expect_disconnected(&raw, "it sends descriptors");
 }
 
 static void packets__two_at_a_time(void **state)
