@@ -42,10 +42,12 @@ struct transport; /* one per daemon; private to the implementation */
 struct transport_region {
 	void *base;	   /* mapped, writable */
 	size_t size_bytes; /* a multiple of the page size */
-	int fd;		   /* memfd behind it, sealed against shrinking */
-	bool remote_read;  /* peers may READ it */
-	bool local;	   /* nothing is sent from it: peers need not know of it */
-	const char *use; /* what it is for, in the log; NULL: send memory. Borrowed for the call */
+	/* memfd behind it, sealed against shrinking, and against writing or opened for reading
+	 * only: shm shows it to peers */
+	int fd;
+	bool remote_read; /* peers may READ it */
+	bool local;	  /* nothing is sent from it: peers need not know of it */
+	const char *use;  /* what it is for, in the log; NULL: send memory. Borrowed for the call */
 };
 
 /* A piece of registered memory. */

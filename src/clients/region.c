@@ -192,9 +192,10 @@ static uint32_t free_id(struct clients *clients)
 
 static int add_to_engine(struct clients *clients, struct region *region)
 {
+	/* Peers on this host get what other clients get. */
 	struct transport_region memory = {.base = region->memory.base,
 					  .size_bytes = region->memory.size,
-					  .fd = region->memory.fd,
+					  .fd = region->shown_fd,
 					  .remote_read = true};
 
 	region->id = free_id(clients);

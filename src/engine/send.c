@@ -31,7 +31,7 @@ static int register_cells(struct engine *engine, int fd)
 		.size_bytes = CELLS_BYTES, .fd = fd, .use = "frame headers"};
 	uint64_t key;
 
-	if (ftruncate(fd, (off_t)CELLS_BYTES) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) < 0) {
+	if (ftruncate(fd, (off_t)CELLS_BYTES) < 0) {
 		return -errno;
 	}
 	region.base =
@@ -40,6 +40,11 @@ static int register_cells(struct engine *engine, int fd)
 		return -errno;
 	}
 	engine->cells = region.base;
+	/* Peers on this host are shown it. */
+	if (fcntl(fd, F_ADD_SEALS,
+		  F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		return -errno;
+	}
 	return engine->ops->region_add(engine->transport, REGION_HEADERS, &region, &key);
 }
 

@@ -48,7 +48,8 @@ struct end_memory end_memory_new(size_t size_bytes)
 	end_check(ftruncate(memory.fd, (off_t)size_bytes) == 0);
 	memory.base = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.fd, 0);
 	end_check(memory.base != MAP_FAILED);
-	end_check(fcntl(memory.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0);
+	end_check(fcntl(memory.fd, F_ADD_SEALS,
+			F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE) == 0);
 	return memory;
 }
 

@@ -45,14 +45,21 @@ static void announce_to_all(struct transport *t, uint32_t id)
 	}
 }
 
+/* A descriptor goes to every peer. */
+static bool is_for_reading(int fd, int seals)
+{
+	return (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) ||
+	       (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
 static bool memory_usable(const struct transport_region *region)
 {
 	struct stat status;
 	int seals = fcntl(region->fd, F_GET_SEALS);
 
 	return region->base && region->size_bytes > 0 && seals >= 0 && (seals & F_SEAL_SHRINK) &&
-	       fstat(region->fd, &status) == 0 && status.st_size >= 0 &&
-	       (uint64_t)status.st_size >= region->size_bytes &&
+	       is_for_reading(region->fd, seals) && fstat(region->fd, &status) == 0 &&
+	       status.st_size >= 0 && (uint64_t)status.st_size >= region->size_bytes &&
 	       region->size_bytes % (size_t)sysconf(_SC_PAGESIZE) == 0;
 }
 

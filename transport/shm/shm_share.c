@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 int shm_share_new(const char *name, size_t size_bytes, struct shm_map *map, int *fd)
@@ -41,13 +44,25 @@ fail:
 	return result;
 }
 
+/* Whoever may write to huge pages can take them away (FALLOC_FL_PUNCH_HOLE), and there may be no
+ * others. */
+static bool stays(int fd, int seals)
+{
+	struct statfs system;
+
+	if (!(seals & F_SEAL_SHRINK) || fstatfs(fd, &system)) {
+		return false;
+	}
+	return system.f_type != HUGETLBFS_MAGIC || (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
 int shm_share_attach(int fd, size_t needed_bytes, struct shm_map *map)
 {
 	struct stat status;
 	int seals = fcntl(fd, F_GET_SEALS);
 	void *base;
 
-	if (seals < 0 || !(seals & F_SEAL_SHRINK)) {
+	if (seals < 0 || !stays(fd, seals)) {
 		return -EPERM;
 	}
 	if (fstat(fd, &status)) {

@@ -323,13 +323,16 @@ static void open_transport(const char *cluster)
 							   MFD_CLOEXEC | MFD_ALLOW_SEALING),
 					.remote_read = true};
 
-	if (slab.fd < 0 || ftruncate(slab.fd, (off_t)slab.size_bytes) ||
-	    fcntl(slab.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)) {
+	if (slab.fd < 0 || ftruncate(slab.fd, (off_t)slab.size_bytes)) {
 		hostile_fail("no memory");
 	}
 	slab.base = mmap(NULL, slab.size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, slab.fd, 0);
+	if (slab.base == MAP_FAILED ||
+	    fcntl(slab.fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE)) {
+		hostile_fail("no sealed memory");
+	}
 	self.ops = transport_find("shm");
-	if (slab.base == MAP_FAILED || self.ops->open(&config, &self.t) ||
+	if (self.ops->open(&config, &self.t) ||
 	    self.ops->region_add(self.t, TRANSPORT_REGION_SLAB, &slab, &self.key)) {
 		hostile_fail("no transport");
 	}

@@ -157,6 +157,12 @@ static void region_add__refuses_memory_that_peers_could_not_trust(void **state)
 	loose.fd = memfd_create("loose", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	assert_int_equal(ftruncate(loose.fd, 8192), 0);
 	assert_int_equal(end_region_add(&ends->a, 1, &loose, true), -EINVAL);
+	/* Sealed, but whoever is shown it could write there. */
+	assert_int_equal(fcntl(loose.fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_int_equal(end_region_add(&ends->a, 1, &loose, true), -EINVAL);
+	assert_int_equal(fcntl(loose.fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	assert_int_equal(end_region_add(&ends->a, 1, &loose, true), 0);
+	rig->ops->region_remove(ends->a.t, 1);
 	close(loose.fd);
 	loose.fd = -1;
 	assert_int_equal(end_region_add(&ends->a, 1, &loose, true), -EINVAL);

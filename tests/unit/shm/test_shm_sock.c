@@ -84,6 +84,25 @@ static void share_attach__refuses_memory_that_could_vanish(void **state)
 	close(pipes[1]);
 }
 
+/* Huge pages can be taken away by whoever may write to them. */
+static void share_attach__refuses_huge_pages_that_others_write(void **state)
+{
+	struct shm_map map = {.base = NULL};
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB);
+
+	(void)state;
+	if (fd < 0 || ftruncate(fd, 2 << 20)) {
+		skip();
+	}
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+	assert_int_equal(shm_share_attach(fd, 1, &map), -EPERM);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE), 0);
+	/* There may be no such pages here. */
+	assert_int_not_equal(shm_share_attach(fd, 1, &map), -EPERM);
+	shm_share_drop(&map);
+	close(fd);
+}
+
 static void sock_dial__is_refused_where_nobody_listens(void **state)
 {
 	int fd = -5;
@@ -298,6 +317,7 @@ int main(void)
 		cmocka_unit_test(share_attach__sees_what_the_maker_writes),
 		cmocka_unit_test(share_new__is_writable_by_its_maker_only),
 		cmocka_unit_test(share_attach__refuses_memory_that_could_vanish),
+		cmocka_unit_test(share_attach__refuses_huge_pages_that_others_write),
 		cmocka_unit_test(sock_dial__is_refused_where_nobody_listens),
 		cmocka_unit_test(sock_listen__needs_a_free_name),
 		cmocka_unit_test(sock_names__are_distinct),
