@@ -42,9 +42,7 @@ struct transport; /* one per daemon; private to the implementation */
 struct transport_region {
 	void *base;	   /* mapped, writable */
 	size_t size_bytes; /* a multiple of the page size */
-	/* memfd behind it, sealed against shrinking, and against writing or opened for reading
-	 * only: shm shows it to peers */
-	int fd;
+	int fd; /* memfd behind it; peers may be shown it: only for reading, no shrinking */
 	bool remote_read; /* peers may READ it */
 	bool local;	  /* nothing is sent from it: peers need not know of it */
 	const char *use;  /* what it is for, in the log; NULL: send memory. Borrowed for the call */
@@ -83,8 +81,7 @@ struct transport_config {
 	void *log_ctx;
 	/* priority as in syslog(3); the text is borrowed */
 	void (*log)(void *log_ctx, int priority, const char *text);
-	/* Closes a socket over which strangers may have sent anything, without waiting; false: let
-	 * no more of them in for a moment. NULL: close(2). shm */
+	/* Closes what strangers may have sent anything to; false: accept none for now. NULL: close(2) */
 	bool (*discard)(void *log_ctx, int fd);
 };
 
