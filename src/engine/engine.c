@@ -15,6 +15,7 @@
 #include "wire/control.h"
 
 #define LEAVE_LINGER_MS 50
+#define BULK_LINES	20 /* a minute */
 
 void engine_log(struct engine *engine, int priority, const char *format, ...)
 {
@@ -330,6 +331,22 @@ static void peer_down(struct engine *engine, const struct transport_event *event
 	engine_ring_event(engine, &ring);
 }
 
+/* A peer can make it break as often as it likes. */
+static void log_bulk(struct engine *engine, uint32_t node, const char *what)
+{
+	uint32_t unlogged;
+
+	if (!seldom_due(&engine->bulk_lines, BULK_LINES, engine->now_ms, &unlogged)) {
+		return;
+	}
+	if (unlogged > 0) {
+		engine_log(engine, LOG_NOTICE, "bulk connection to node %u %s" SELDOM_MORE, node,
+			   what, unlogged);
+	} else {
+		engine_log(engine, LOG_NOTICE, "bulk connection to node %u %s", node, what);
+	}
+}
+
 static void handle(struct engine *engine, const struct transport_event *event)
 {
 	switch (event->kind) {
@@ -340,11 +357,10 @@ static void handle(struct engine *engine, const struct transport_event *event)
 		peer_down(engine, event);
 		return;
 	case TRANSPORT_BULK_DOWN:
-		engine_log(engine, LOG_NOTICE, "bulk connection to node %u broke: dialling again",
-			   event->node);
+		log_bulk(engine, event->node, "broke: dialling again");
 		return;
 	case TRANSPORT_BULK_UP:
-		engine_log(engine, LOG_NOTICE, "bulk connection to node %u is back", event->node);
+		log_bulk(engine, event->node, "is back");
 		return;
 	case TRANSPORT_CONTROL:
 		control(engine, event);

@@ -9,6 +9,7 @@
 #define CORONET_ENGINE_INT_H
 
 #include "base/list.h"
+#include "base/seldom.h"
 #include "engine/chain.h"
 #include "engine/engine.h"
 #include "engine/frame.h"
@@ -115,6 +116,7 @@ struct engine {
 
 	struct region regions[TRANSPORT_REGIONS_MAX];
 	struct nodeset linked; /* peers whose link is up */
+	struct seldom bulk_lines;
 
 	bool client_open[PG_CLIENTS_MAX];
 

@@ -107,6 +107,7 @@ struct shm_remote {
 	bool readable;
 	int fd; /* the memory behind it */
 	struct shm_map map;
+	struct shm_dropped *dropped; /* kept for when it goes */
 };
 
 enum shm_state {
@@ -156,6 +157,7 @@ struct shm_peer {
 	uint64_t read_retry_ms; /* the oldest READ waits for its region to be announced */
 
 	struct shm_remote *remotes; /* by region id */
+	uint64_t remote_bytes;	    /* mapped of them */
 	uint64_t *announced;	    /* by region id: the key that the peer knows */
 	uint64_t stale[TRANSPORT_REGIONS_MAX / 64];
 	uint32_t stale_count; /* regions whose announcement is due */
@@ -191,7 +193,7 @@ struct transport {
 	uint64_t now_ms, io_ms;
 	uint64_t next_link, next_serial;
 	struct shm_pace guest_log_pace;
-	uint32_t turn; /* which peer is served first */
+	uint32_t turn; /* the peer that is served first */
 
 	struct shm_region regions[TRANSPORT_REGIONS_MAX];
 	/* Lent to the receive pool; the last one is used first, its lines are warm. */

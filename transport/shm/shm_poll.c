@@ -97,6 +97,17 @@ static void serve_bulk(struct shm_peer *peer, struct shm_batch *batch)
 	shm_reads_run(peer, batch);
 }
 
+/* Each peer is the first as often as any other: one that fills the batch must not always come before them. */
+static void next_turn(struct transport *t)
+{
+	for (uint32_t i = 1; i <= NODES_MAX; i++) {
+		if (t->peers[(t->turn + i) % NODES_MAX]) {
+			t->turn = (t->turn + i) % NODES_MAX;
+			return;
+		}
+	}
+}
+
 static struct shm_peer *peer_in_turn(const struct transport *t, uint32_t i)
 {
 	return t->peers[(t->turn + i) % NODES_MAX];
@@ -129,7 +140,7 @@ static void serve(struct transport *t, struct shm_batch *batch)
 			serve_bulk(peer, batch);
 		}
 	}
-	t->turn++;
+	next_turn(t);
 }
 
 static void tick(struct transport *t)

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/check.h"
 #include "shm/shm_bell.h"
 #include "shm/shm_channel.h"
 #include "shm/shm_link.h"
@@ -237,33 +236,54 @@ bool shm_remote_live(const struct shm_peer *peer, uint64_t key)
 	return key && atomic_load_explicit(&board->keys[key_id(key)], memory_order_relaxed) == key;
 }
 
-struct dropped {
+/* More than the memory of any node: address space is what it costs us. */
+#define REMOTE_BYTES_MAX (UINT64_C(1) << 40)
+
+struct shm_dropped {
 	struct list link;
 	struct shm_map map;
 };
 
-static void remote_drop(struct transport *t, struct shm_remote *remote)
+static void remote_drop(struct shm_peer *peer, struct shm_remote *remote)
 {
-	struct dropped *dropped = malloc(sizeof(*dropped));
+	struct shm_dropped *dropped = remote->dropped;
 
-	check(dropped);
+	peer->remote_bytes -= remote->map.size_bytes;
 	dropped->map = remote->map;
-	list_append(&t->dropped, &dropped->link);
-	remote->map = (struct shm_map){.base = NULL};
+	list_append(&peer->transport->dropped, &dropped->link);
 	close(remote->fd);
-	remote->key = 0;
+	*remote = (struct shm_remote){.key = 0};
 }
 
 void shm_dropped_unmap(struct transport *t)
 {
 	list_for_each_safe(it, after, &t->dropped)
 	{
-		struct dropped *dropped = list_entry(it, struct dropped, link);
+		struct shm_dropped *dropped = list_entry(it, struct shm_dropped, link);
 
 		shm_share_drop(&dropped->map);
 		free(dropped);
 	}
 	list_init(&t->dropped);
+}
+
+static bool remote_map(struct shm_peer *peer, const struct shm_packet *packet,
+		       struct shm_remote *remote)
+{
+	struct shm_map map;
+
+	if (shm_share_attach(packet->fds[0], packet->msg.size_bytes, &map)) {
+		return false;
+	}
+	remote->dropped = malloc(sizeof(*remote->dropped));
+	if (!remote->dropped || map.size_bytes > REMOTE_BYTES_MAX - peer->remote_bytes) {
+		free(remote->dropped);
+		shm_share_drop(&map);
+		return false;
+	}
+	remote->map = map;
+	peer->remote_bytes += map.size_bytes;
+	return true;
 }
 
 static const char *remote_add(struct shm_peer *peer, struct shm_packet *packet)
@@ -274,8 +294,8 @@ static const char *remote_add(struct shm_peer *peer, struct shm_packet *packet)
 	if (!msg->key || remote->key || packet->fd_count != 1 || msg->size_bytes == 0) {
 		return "announced a region twice or without memory";
 	}
-	if (shm_share_attach(packet->fds[0], msg->size_bytes, &remote->map)) {
-		return "announced a region that is not sealed, is too small, or cannot be mapped";
+	if (!remote_map(peer, packet, remote)) {
+		return "announced a region that is not sealed, is too small, is too large, or cannot be mapped";
 	}
 	remote->key = msg->key;
 	remote->fd = packet->fds[0];
@@ -293,7 +313,7 @@ void shm_remote_change(struct shm_peer *peer, struct shm_packet *packet)
 	if (packet->msg.kind == SHM_REGION_ADD) {
 		why = remote_add(peer, packet);
 	} else if (shm_remote_find(peer, packet->msg.key)) {
-		remote_drop(peer->transport, &peer->remotes[key_id(packet->msg.key)]);
+		remote_drop(peer, &peer->remotes[key_id(packet->msg.key)]);
 	} else {
 		why = "withdrew a region that it had not announced";
 	}
@@ -306,7 +326,7 @@ void shm_remotes_drop(struct shm_peer *peer)
 {
 	for (uint32_t id = 0; id < TRANSPORT_REGIONS_MAX; id++) {
 		if (peer->remotes[id].key) {
-			remote_drop(peer->transport, &peer->remotes[id]);
+			remote_drop(peer, &peer->remotes[id]);
 		}
 	}
 }

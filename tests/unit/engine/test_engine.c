@@ -46,6 +46,7 @@ struct world {
 	bool hold;
 	bool freed;
 	char said[512]; /* last */
+	uint32_t lines;
 };
 
 static struct world world;
@@ -109,6 +110,7 @@ static void say(void *ctx, int priority, const char *text)
 {
 	(void)ctx;
 	(void)priority;
+	world.lines++;
 	snprintf(world.said, sizeof(world.said), "%s", text);
 }
 
@@ -211,6 +213,24 @@ static void assert_all_given_back(void)
 	assert_int_equal(stats.slots_free, SLOTS - ENGINE_OWN_SLOTS(SLOTS));
 	assert_int_equal(slab_slots_free(world.slab), ENGINE_OWN_SLOTS(SLOTS));
 	assert_int_equal(stats.extents_free_bytes, 1 << 20);
+}
+
+static void log__not_filled_by_a_bulk_channel_that_flaps(void **state)
+{
+	struct transport_event down = {.kind = TRANSPORT_BULK_DOWN, .node = 1};
+	struct transport_event up = {.kind = TRANSPORT_BULK_UP, .node = 1};
+	uint32_t lines = world.lines;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		fake_event(&down);
+		fake_event(&up);
+		engine_turn(world.engine, 5000);
+	}
+	assert_in_range(world.lines - lines, 1, 30);
+	fake_event(&down);
+	engine_turn(world.engine, 5000 + 60000);
+	assert_non_null(strstr(world.said, "more like it"));
 }
 
 static void memory__peers_may_read_nothing_but_what_can_be_announced(void **state)
@@ -672,6 +692,7 @@ int main(void)
 		TEST(mcast__says_try_again_before_memory_runs_out),
 		TEST(mcast__no_more_than_members_can_keep),
 		TEST(extents__without_room_for_long),
+		TEST(log__not_filled_by_a_bulk_channel_that_flaps),
 		TEST(region__lives_until_its_last_message_is_let_go),
 		TEST(frames__malformed_ones_cost_the_peer_its_link),
 		TEST(frames__foreign_ones_leave_no_trace),

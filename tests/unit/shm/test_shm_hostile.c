@@ -372,6 +372,26 @@ static void region__that_may_shrink(void **state)
 	close(fd);
 }
 
+/* Files with nothing in them cost their maker nothing; one of half the limit is taken. */
+static void regions__of_more_than_any_node_has(void **state)
+{
+	struct scene *scene = *state;
+	const uint64_t half = UINT64_C(1) << 39;
+	int fd = memfd_create("empty", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, (off_t)half), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	impostor_link(&scene->impostor);
+	impostor_announce(&scene->impostor, fd, IMPOSTOR_KEY + 1, half);
+	for (int i = 0; i < 20; i++) {
+		end_turn(&scene->victim);
+	}
+	assert_int_equal(scene->victim.links[1].downs, 0);
+	impostor_announce(&scene->impostor, fd, IMPOSTOR_KEY + 2, half);
+	offender_is_cut(scene);
+	close(fd);
+}
+
 static void region__that_is_no_memory(void **state)
 {
 	struct scene *scene = *state;
@@ -1034,6 +1054,7 @@ static const struct CMUnitTest tests[] = {
 	scene_test(region__smaller_than_it_says),
 	scene_test(region__that_may_shrink),
 	scene_test(region__that_is_no_memory),
+	scene_test(regions__of_more_than_any_node_has),
 	scene_test(region__withdrawn_without_being_there),
 	scene_test(region__announced_and_withdrawn_for_ever),
 	scene_test(region__promised_and_never_announced),
